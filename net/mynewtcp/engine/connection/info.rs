@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What may be known about a connection, for `TCP_INFO` and socket diagnosis.
+
+use crate::engine::connection::Connection;
+use crate::engine::send::recovery::Phase;
+use crate::engine::state::StateName;
+use crate::engine::time::{
+    Delta,
+    Instant, //
+};
+use crate::engine::timers::Timer;
+
+/// A snapshot of one connection. Sizes are in octets.
+#[derive(Clone, Copy, Debug)]
+pub struct Info {
+    /// The state.
+    pub state: StateName,
+    /// The congestion control algorithm.
+    pub congestion: &'static str,
+    /// Losses are being repaired after a fast retransmission.
+    pub in_recovery: bool,
+    /// Losses are being repaired after a time-out.
+    pub in_loss: bool,
+    /// Time-outs in a row without progress.
+    pub retransmits: u8,
+    /// Window or keepalive probes in a row.
+    pub probes: u8,
+    /// Doublings of the time-out.
+    pub backoff: u8,
+    /// Timestamps are in use.
+    pub timestamps: bool,
+    /// Selective acknowledgments are in use.
+    pub sack: bool,
+    /// Shift of the windows that the peer announces.
+    pub snd_wscale: u8,
+    /// Shift of the windows that we announce.
+    pub rcv_wscale: u8,
+    /// Retransmission time-out.
+    pub rto: Delta,
+    /// Delayed acknowledgment time-out.
+    pub ato: Delta,
+    /// Payload of a full segment.
+    pub snd_mss: u32,
+    /// Estimate of the peer's.
+    pub rcv_mss: u32,
+    /// What we announced.
+    pub advmss: u32,
+    /// Sent and not acknowledged.
+    pub unacked: u32,
+    /// Acknowledged selectively.
+    pub sacked: u32,
+    /// Held to be lost.
+    pub lost: u32,
+    /// Lost and sent again.
+    pub retrans: u32,
+    /// Queued and never sent.
+    pub notsent: u32,
+    /// Smoothed round-trip time.
+    pub rtt: Delta,
+    /// Its variation.
+    pub rttvar: Delta,
+    /// Smallest round-trip time seen.
+    pub min_rtt: Delta,
+    /// Slow start threshold.
+    pub ssthresh: u32,
+    /// Congestion window.
+    pub cwnd: u32,
+    /// The peer's window.
+    pub snd_wnd: u32,
+    /// Our window.
+    pub rcv_wnd: u32,
+    /// Since the last data was sent.
+    pub last_data_sent: Delta,
+    /// Since anything was last received.
+    pub last_received: Delta,
+    /// Octets that the peer has acknowledged.
+    pub bytes_acked: u32,
+    /// Octets received in order.
+    pub bytes_received: u32,
+    /// Which timer is next.
+    pub next_timer: Option<Timer>,
+}
+
+impl Connection {
+    /// A snapshot.
+    pub fn info(&self, now: Instant, config: &crate::engine::config::Config) -> Info {
+        let (snd, rcv) = (&self.snd, &self.rcv);
+        Info {
+            state: self.state(),
+            congestion: self.congestion.name(),
+            in_recovery: snd.recovery.phase == Phase::Recovery,
+            in_loss: snd.recovery.phase == Phase::Loss,
+            retransmits: snd.patience.retransmits,
+            probes: snd.patience.probes.max(snd.patience.keepalives),
+            backoff: snd.rtt.backoff,
+            timestamps: rcv.timestamps.is_some(),
+            sack: rcv.sack,
+            snd_wscale: snd.window.scale.shift(),
+            rcv_wscale: rcv.window.scale.shift(),
+            rto: snd.rtt.rto(config).delta(),
+            ato: rcv.ack.ato(),
+            snd_mss: snd.size.mss().octets(),
+            rcv_mss: u32::from(rcv.ack.peer_mss),
+            advmss: self.advertised_mss.octets(),
+            unacked: snd.flight_size_bytes(),
+            sacked: snd.board.sacked,
+            lost: snd.board.lost,
+            retrans: snd.board.retransmitted,
+            notsent: snd.unsent(),
+            rtt: snd.rtt.srtt,
+            rttvar: snd.rtt.rttvar,
+            min_rtt: snd.rtt.min,
+            ssthresh: self.window.ssthresh_bytes,
+            cwnd: self.window.cwnd_bytes,
+            snd_wnd: snd.window.wnd.octets(),
+            rcv_wnd: rcv.window.offered(rcv.nxt),
+            last_data_sent: now.since(snd.last_sent_at),
+            last_received: now.since(rcv.last_at),
+            bytes_acked: snd.data_una().distance_from(snd.iss.plus(1)),
+            bytes_received: rcv.nxt.distance_from(rcv.irs.plus(1)),
+            next_timer: self.timers.next(),
+        }
+    }
+}

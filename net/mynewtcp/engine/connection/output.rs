@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What goes out. `data` holds the two kinds of transmissions with payload.
+
+mod data;
+
+use crate::engine::buffer::{
+    Context,
+    Shell, //
+};
+use crate::engine::connection::Connection;
+use crate::engine::counters::Counter;
+use crate::engine::recv::timestamp_clock;
+use crate::engine::seq::SeqNum;
+use crate::engine::state::handshake::Reset;
+use crate::engine::state::{
+    State,
+    StateName, //
+};
+use crate::engine::timers::Timer;
+use crate::engine::wire::{
+    Control,
+    Options,
+    SackBlocks,
+    Timestamps,
+    Transmit, //
+};
+
+impl Connection {
+    /// The next transmission, if there is one. Ask until there is none.
+    pub fn poll_transmit<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
+        if self.timers.is_armed(Timer::Pacing) {
+            return None;
+        }
+        let transmit = match self.state() {
+            StateName::Closed => self.poll_closed(cx),
+            StateName::SynSent | StateName::SynReceived => self.poll_handshake(cx),
+            StateName::Established
+            | StateName::FinWait1
+            | StateName::FinWait2
+            | StateName::CloseWait
+            | StateName::Closing
+            | StateName::LastAck => self.poll_synchronized(cx),
+        }?;
+        let counter = match (transmit.control, transmit.retransmission) {
+            (Control::Rst, _) => Counter::OutRsts,
+            (_, true) => Counter::RetransSegs,
+            (_, false) => Counter::OutSegs,
+        };
+        cx.shell.count(counter, transmit.segments());
+        Some(transmit)
+    }
+
+    /// Last words: a reset, or the acknowledgment of the FIN that ended it all.
+    fn poll_closed<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
+        if let Some(reset) = self.take_reset() {
+            return Some(self.reset_transmit(cx, reset));
+        }
+        if !self.rcv.ack.is_now() {
+            return None;
+        }
+        self.rcv.ack.on_sent(self.rcv.nxt, false);
+        Some(self.left_behind()?.acknowledge(cx.now))
+    }
+
+    fn take_reset(&mut self) -> Option<Reset> {
+        match &mut self.state {
+            State::Closed(state) => state.reset.take(),
+            State::SynSent(state) => state.reset.take(),
+            State::SynReceived(state) => state.reset.take(),
+            State::Established(_)
+            | State::FinWait1(_)
+            | State::FinWait2(_)
+            | State::CloseWait(_)
+            | State::Closing(_)
+            | State::LastAck(_) => None,
+        }
+    }
+
+    fn reset_transmit<S: Shell>(&self, cx: &Context<'_, S>, reset: Reset) -> Transmit {
+        let mut transmit = Transmit::bare(reset.seq, reset.ack, Control::Rst);
+        transmit.options.timestamps = self.rcv.timestamps.map(|clock| clock.option(cx.now));
+        transmit
+    }
+
+    fn poll_handshake<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
+        if let Some(reset) = self.take_reset() {
+            return Some(self.reset_transmit(cx, reset));
+        }
+        if self.snd.control_lost {
+            return Some(self.transmit_syn(cx));
+        }
+        if self.rcv.ack.is_now() && self.state() == StateName::SynReceived {
+            return Some(self.transmit_ack(cx));
+        }
+        self.arm_retransmit(cx);
+        None
+    }
+
+    /// <SEQ=ISS><CTL=SYN>, or <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>.
+    fn transmit_syn<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Transmit {
+        let answers = self.state() == StateName::SynReceived;
+        let ack = answers.then_some(self.rcv.nxt);
+        let mut transmit = Transmit::bare(self.snd.iss, ack, Control::Syn);
+        transmit.window = self.rcv.window.initial_field();
+        transmit.retransmission = self.snd.nxt != self.snd.iss;
+        transmit.options = self.syn_options(cx, answers);
+        self.snd.nxt = self.snd.iss.plus(1);
+        self.snd.control_lost = false;
+        self.snd.control_sent_at = cx.now;
+        if answers {
+            self.rcv.ack.on_sent(self.rcv.nxt, false);
+        }
+        self.arm_retransmit(cx);
+        transmit
+    }
+
+    /// A SYN offers what the configuration allows, a SYN-ACK what both sides want.
+    fn syn_options<S: Shell>(&self, cx: &Context<'_, S>, answers: bool) -> Options {
+        let scaling = if answers {
+            self.peer_scales
+        } else {
+            cx.config.window_scaling
+        };
+        let offer = Timestamps {
+            val: timestamp_clock(cx.now, self.ts_offset),
+            ecr: 0,
+        };
+        Options {
+            mss: Some(self.advertised_mss),
+            window_scale: scaling.then_some(self.rcv.window.scale),
+            timestamps: if answers {
+                self.rcv.timestamps.map(|clock| clock.option(cx.now))
+            } else {
+                cx.config.timestamps.then_some(offer)
+            },
+            sack_permitted: if answers {
+                self.rcv.sack
+            } else {
+                cx.config.sack
+            },
+            sack: SackBlocks::NONE,
+        }
+    }
+
+    fn poll_synchronized<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
+        // Data carries no selective acknowledgments: they would make its segments shorter. So
+        // what they have to say goes first.
+        if self.rcv.ack.is_now() && !self.rcv.blocks.is_empty() {
+            return Some(self.transmit_ack(cx));
+        }
+        if let Some(transmit) = self.poll_retransmission(cx) {
+            return Some(transmit);
+        }
+        if let Some(transmit) = self.poll_new_data(cx) {
+            return Some(transmit);
+        }
+        if self.rcv.ack.is_now() {
+            return Some(self.transmit_ack(cx));
+        }
+        if self.snd.probe_due {
+            self.snd.probe_due = false;
+            return Some(self.transmit_probe(cx));
+        }
+        self.arm_retransmit(cx);
+        self.arm_persist(cx);
+        None
+    }
+
+    fn transmit_ack<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Transmit {
+        let seq = self.snd.nxt;
+        let mut transmit = self.header(cx, seq, Control::None);
+        transmit.options.sack = self.rcv.blocks;
+        transmit
+            .options
+            .sack
+            .truncate(if self.rcv.timestamps.is_some() {
+                SackBlocks::MAX_WITH_TIMESTAMPS
+            } else {
+                SackBlocks::MAX
+            });
+        if !self.rcv.sack {
+            transmit.options.sack = SackBlocks::NONE;
+        }
+        self.snd.probe_due = false;
+        self.on_ack_sent(false);
+        transmit
+    }
+
+    /// A segment in front of the window, without payload: whoever gets it must say what it has and
+    /// what it will take. Nothing of the queue has to be cut up for it.
+    fn transmit_probe<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Transmit {
+        let seq = self.snd.una.minus(1);
+        let transmit = self.header(cx, seq, Control::None);
+        self.on_ack_sent(false);
+        transmit
+    }
+
+    /// A header with everything that each segment of a synchronized connection has.
+    fn header<S: Shell>(
+        &mut self,
+        cx: &mut Context<'_, S>,
+        seq: SeqNum,
+        control: Control,
+    ) -> Transmit {
+        let room = self.room(cx);
+        let nxt = self.rcv.nxt;
+        let was_open = self.rcv.window.offered(nxt) > 0;
+        let mut transmit = Transmit::bare(seq, Some(nxt), control);
+        transmit.window = self.rcv.window.offer(nxt, room);
+        match (was_open, transmit.window > 0) {
+            (true, false) => cx.shell.count(Counter::ToZeroWindow, 1),
+            (false, true) => cx.shell.count(Counter::FromZeroWindow, 1),
+            (true, true) | (false, false) => {}
+        }
+        transmit.options.timestamps = self.rcv.timestamps.map(|clock| clock.option(cx.now));
+        transmit.gso_size = self.snd.size.mss().field();
+        transmit
+    }
+
+    fn on_ack_sent(&mut self, with_data: bool) {
+        self.rcv.ack.on_sent(self.rcv.nxt, with_data);
+        self.timers.stop(Timer::DelayedAck);
+    }
+
+    /// What is under way is waited for.
+    fn arm_retransmit<S: Shell>(&mut self, cx: &Context<'_, S>) {
+        if self.snd.has_outstanding() && !self.timers.is_armed(Timer::Retransmit) {
+            let at = cx.now.after(self.rto(cx));
+            self.timers.arm(Timer::Retransmit, at);
+        }
+    }
+
+    /// What is queued and cannot go is waited for too.
+    fn arm_persist<S: Shell>(&mut self, cx: &Context<'_, S>) {
+        let fin_is_unsent = self.state.fin() == Some(self.snd.nxt);
+        let owed = self.snd.unsent() > 0 || fin_is_unsent;
+        if owed && !self.snd.has_outstanding() && !self.timers.is_armed(Timer::Persist) {
+            let interval = self.snd.patience.probe_interval(&self.snd.rtt, cx.config);
+            self.timers.arm(Timer::Persist, cx.now.after(interval));
+        }
+    }
+}

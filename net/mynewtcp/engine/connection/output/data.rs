@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Transmissions with payload or FIN, new ones and repeated ones.
+
+use crate::engine::buffer::{
+    Chunk,
+    Context,
+    Shell,
+    TxMeta, //
+};
+use crate::engine::congestion::Window;
+use crate::engine::connection::Connection;
+use crate::engine::counters::Counter;
+use crate::engine::send::recovery::Phase;
+use crate::engine::send::transmit::{
+    Limits,
+    Partial,
+    Size, //
+};
+use crate::engine::seq::SeqRange;
+use crate::engine::timers::Timer;
+use crate::engine::wire::{
+    Control,
+    Transmit, //
+};
+
+impl Connection {
+    /// Octets that the congestion window still allows.
+    fn congestion_allows(&self) -> u32 {
+        self.window.cwnd_bytes.saturating_sub(self.snd.pipe_bytes())
+    }
+
+    pub(super) fn poll_retransmission<S: Shell>(
+        &mut self,
+        cx: &mut Context<'_, S>,
+    ) -> Option<Transmit> {
+        let Some(chunk) = self.snd.board.next_lost(cx.shell) else {
+            return self.poll_lone_fin_again(cx);
+        };
+        let len = self.retransmission_len(chunk)?;
+        let range = SeqRange::new(chunk.range.start(), len);
+        if len < chunk.range.len() && cx.shell.split_sent(range.end()).is_err() {
+            self.wait_for_memory(cx);
+            return None;
+        }
+        let meta = chunk.meta;
+        self.snd
+            .board
+            .on_retransmit(cx.shell, Chunk { range, meta }, cx.now);
+        self.snd.recovery.first_is_due = false;
+        if self.snd.recovery.phase == Phase::Recovery {
+            cx.shell.count(Counter::FastRetrans, 1);
+        }
+        let with_fin = range.end() == self.snd.write_seq && self.fin_was_sent();
+        let mut transmit = self.data_transmit(cx, range, with_fin);
+        transmit.retransmission = true;
+        Some(transmit)
+    }
+
+    /// How much of the lost `chunk` may be sent again now.
+    fn retransmission_len(&mut self, chunk: Chunk) -> Option<u32> {
+        let mss = self.snd.size.mss().octets();
+        let (start, len) = (chunk.range.start(), chunk.range.len());
+        let mut allowed = self.congestion_allows();
+        if self.snd.recovery.first_is_due || self.snd.pipe_bytes() == 0 {
+            allowed = allowed.max(mss);
+        }
+        if allowed < mss.min(len) {
+            self.snd.cwnd_limited = true;
+            return None;
+        }
+        // Only the first octets are worth a try with a peer that has taken back its window.
+        let edge = self.snd.window.right_edge(self.snd.una);
+        if start != self.snd.data_una() && chunk.range.end().after(edge) {
+            return None;
+        }
+        let goal = self.snd.size.goal();
+        if len <= allowed && len <= goal {
+            return Some(len);
+        }
+        let segments = (allowed.min(goal).min(len) / mss).max(1);
+        Some(segments.saturating_mul(mss).min(len))
+    }
+
+    fn fin_was_sent(&self) -> bool {
+        self.state.fin().is_some_and(|fin| self.snd.nxt.after(fin))
+    }
+
+    /// Our FIN again, when all data in front of it has arrived.
+    fn poll_lone_fin_again<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
+        let data_is_under_way = self.snd.flight_size_bytes() > 0;
+        if !self.snd.control_lost || data_is_under_way || !self.fin_was_sent() {
+            return None;
+        }
+        let range = SeqRange::new(self.snd.write_seq, 0);
+        let mut transmit = self.data_transmit(cx, range, true);
+        transmit.retransmission = true;
+        Some(transmit)
+    }
+
+    pub(super) fn poll_new_data<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
+        if self.snd.unsent() == 0 {
+            self.snd.cwnd_limited = false;
+            return self.poll_new_fin(cx);
+        }
+        self.restart_after_idle(cx);
+        let limits = self.limits(cx);
+        let len = self.new_data_len(&limits)?;
+        let range = SeqRange::new(self.snd.nxt, len);
+        if cx.shell.mark_sent(range, TxMeta::first(cx.now)).is_err() {
+            self.wait_for_memory(cx);
+            return None;
+        }
+        self.snd.nxt = range.end();
+        self.snd.last_sent_at = cx.now;
+        if len % limits.mss.octets() != 0 {
+            self.snd.small_end = range.end();
+        }
+        let with_fin = self.fin_may_follow(range);
+        if with_fin {
+            self.snd.nxt = self.snd.nxt.plus(1);
+        }
+        Some(self.data_transmit(cx, range, with_fin))
+    }
+
+    fn new_data_len(&mut self, limits: &Limits) -> Option<u32> {
+        match limits.size() {
+            Size::Send(len) => {
+                self.snd.force_partial = false;
+                Some(len)
+            }
+            Size::CongestionLimited => {
+                self.snd.cwnd_limited = true;
+                None
+            }
+            Size::WindowLimited | Size::Held => {
+                self.snd.cwnd_limited = false;
+                let forced = core::mem::take(&mut self.snd.force_partial);
+                (forced && limits.forced() > 0).then(|| limits.forced())
+            }
+        }
+    }
+
+    fn limits<S: Shell>(&self, cx: &Context<'_, S>) -> Limits {
+        Limits {
+            chunk: cx.shell.unsent_front().min(self.snd.unsent()),
+            unsent: self.snd.unsent(),
+            window: self.usable_window(),
+            max_window: self.snd.window.max.octets(),
+            congestion: self.congestion_allows(),
+            pipe_is_empty: self.snd.pipe_bytes() == 0,
+            goal: self.snd.size.goal(),
+            mss: self.snd.size.mss(),
+            partial: self.partial(),
+        }
+    }
+
+    /// Nagle's algorithm in Minshall's variant: a partial segment waits while another one is under
+    /// way; and what the user wants of it.
+    fn partial(&self) -> Partial {
+        let closing = self.state.fin().is_some();
+        let asked_to_wait = self.user.cork || self.snd.more;
+        let small_is_under_way = self.snd.small_end.after(self.snd.una);
+        if closing || (!asked_to_wait && (self.user.nodelay || !small_is_under_way)) {
+            Partial::May
+        } else {
+            Partial::Waits
+        }
+    }
+
+    /// RFC 5681, 4.1: after an idle time-out the old window says nothing about the path.
+    fn restart_after_idle<S: Shell>(&mut self, cx: &Context<'_, S>) {
+        let idle = cx.now.since(self.snd.last_sent_at);
+        if !self.snd.has_outstanding() && idle > self.rto(cx) {
+            let restart = Window::initial(cx.config.initial_cwnd, self.snd.size.mss());
+            self.window.cwnd_bytes = self.window.cwnd_bytes.min(restart.cwnd_bytes);
+        }
+    }
+
+    /// Our FIN travels with the last octets if the peer's window has room for it.
+    fn fin_may_follow(&self, range: SeqRange) -> bool {
+        self.state.fin() == Some(range.end()) && self.usable_window() > 0
+    }
+
+    fn poll_new_fin<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
+        let range = SeqRange::new(self.snd.nxt, 0);
+        if !self.fin_may_follow(range) {
+            return None;
+        }
+        self.snd.nxt = self.snd.nxt.plus(1);
+        Some(self.data_transmit(cx, range, true))
+    }
+
+    fn data_transmit<S: Shell>(
+        &mut self,
+        cx: &mut Context<'_, S>,
+        range: SeqRange,
+        with_fin: bool,
+    ) -> Transmit {
+        let control = if with_fin {
+            self.snd.control_lost = false;
+            self.snd.control_sent_at = cx.now;
+            Control::Fin
+        } else {
+            Control::None
+        };
+        let mut transmit = self.header(cx, range.start(), control);
+        transmit.range = range;
+        transmit.psh = !range.is_empty() && range.end() == self.snd.write_seq;
+        self.on_ack_sent(!range.is_empty());
+        self.timers.stop(Timer::Persist);
+        self.arm_retransmit(cx);
+        transmit
+    }
+
+    /// The shell had no memory: the next try is the timer's.
+    fn wait_for_memory<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+        cx.shell.count(Counter::TransmitFailed, 1);
+        let at = cx.now.after(cx.config.resource_probe_interval);
+        self.timers.arm_earlier(Timer::Pacing, at);
+    }
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What time brings (RFC 9293, 3.10.8).
+
+use crate::engine::buffer::{
+    Context,
+    Shell, //
+};
+use crate::engine::congestion::Algorithm;
+use crate::engine::connection::Connection;
+use crate::engine::counters::Counter;
+use crate::engine::error::ConnectionError;
+use crate::engine::send::persist::Attempt;
+use crate::engine::send::scoreboard::Reneged;
+use crate::engine::state::{
+    State,
+    StateName, //
+};
+use crate::engine::timers::Timer;
+
+impl Connection {
+    /// The deadline may have passed. Calling early or twice does no harm.
+    pub fn on_timeout<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+        while let Some(timer) = self.timers.take_due(cx.now) {
+            match timer {
+                Timer::Retransmit => self.on_retransmit_timeout(cx),
+                Timer::Persist => self.on_persist_timeout(cx),
+                Timer::DelayedAck => {
+                    if self.rcv.ack.is_owed() {
+                        cx.shell.count(Counter::DelayedAcks, 1);
+                        self.rcv.ack.now();
+                    }
+                }
+                Timer::Keepalive => self.on_keepalive_timeout(cx),
+                Timer::FinWait2 => self.on_fin_wait_2_timeout(cx),
+                // What waited for this is sent by the poll that follows.
+                Timer::Pacing => {}
+                // Nothing arms these yet.
+                Timer::Reorder | Timer::Probe | Timer::UserTimeout => {}
+            }
+        }
+    }
+
+    fn on_retransmit_timeout<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+        let limit = match self.state() {
+            StateName::Closed => return,
+            StateName::SynSent | StateName::SynReceived => cx.config.syn_retries,
+            StateName::Established
+            | StateName::FinWait1
+            | StateName::FinWait2
+            | StateName::CloseWait
+            | StateName::Closing
+            | StateName::LastAck => {
+                if !self.snd.has_outstanding() {
+                    return;
+                }
+                if self.user.closed {
+                    cx.config.orphan_retries
+                } else {
+                    cx.config.retries2
+                }
+            }
+        };
+        cx.shell.count(Counter::Timeouts, 1);
+        let first = self.snd.patience.retransmits == 0;
+        if self.snd.patience.on_retransmit(limit) == Attempt::GiveUp {
+            self.give_up(cx);
+            return;
+        }
+        self.snd.rtt.back_off();
+        if self.state.is_synchronized() {
+            self.enter_loss(cx, first);
+        } else {
+            self.snd.control_lost = true;
+        }
+    }
+
+    /// RFC 5681, 3.1, and RFC 6298, 5.4 to 5.6.
+    fn enter_loss<S: Shell>(&mut self, cx: &mut Context<'_, S>, first: bool) {
+        let mss = self.snd.size.mss();
+        // "When a TCP sender detects segment loss using the retransmission timer and the given
+        // segment has already been retransmitted by way of the retransmission timer at least once,
+        // the value of ssthresh is held constant."
+        if first {
+            let flight = self.snd.flight_size_bytes();
+            self.window.ssthresh_bytes = self.congestion.on_congestion(&self.window, mss, flight);
+        }
+        self.window.cwnd_bytes = mss.octets();
+        self.congestion.on_timeout();
+        let (una, nxt) = (self.snd.data_una(), self.snd.nxt);
+        if self.snd.board.mark_all_lost(cx.shell, una, nxt) == Reneged::Yes {
+            cx.shell.count(Counter::SackReneging, 1);
+        }
+        self.snd.recovery.enter_loss(nxt);
+        self.snd.control_lost = self.state.fin().is_some_and(|fin| nxt.after(fin));
+    }
+
+    fn give_up<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+        cx.shell.count(Counter::AbortOnTimeout, 1);
+        let error = match self.soft_error {
+            Some(icmp) => ConnectionError::Icmp(icmp),
+            None => ConnectionError::TimedOut,
+        };
+        self.fail(cx, error, None);
+    }
+
+    /// Something is queued, nothing is under way, and it has been so long enough: send what the
+    /// window takes, or ask the peer where it stands.
+    fn on_persist_timeout<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+        if !self.state.is_synchronized() || self.snd.has_outstanding() {
+            return;
+        }
+        if self.usable_window() > 0 {
+            self.snd.force_partial = true;
+            return;
+        }
+        let limit = if self.user.closed {
+            cx.config.orphan_retries
+        } else {
+            cx.config.retries2
+        };
+        match self.snd.patience.on_probe(limit) {
+            Attempt::Again => {
+                cx.shell.count(Counter::WindowProbes, 1);
+                self.snd.probe_due = true;
+            }
+            Attempt::GiveUp => self.give_up(cx),
+        }
+    }
+
+    fn on_keepalive_timeout<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+        if !self.user.keepalive || !self.state.is_synchronized() {
+            return;
+        }
+        let due = self.rcv.last_at.after(cx.config.keepalive_time);
+        if self.snd.has_outstanding() || self.snd.unsent() > 0 || due > cx.now {
+            let at = due.max(cx.now.after(cx.config.keepalive_interval));
+            self.timers.arm(Timer::Keepalive, at);
+            return;
+        }
+        if self.snd.patience.keepalives >= cx.config.keepalive_probes {
+            let reset = self.reset();
+            cx.shell.count(Counter::AbortOnTimeout, 1);
+            self.fail(cx, ConnectionError::TimedOut, Some(reset));
+            return;
+        }
+        self.snd.patience.keepalives = self.snd.patience.keepalives.saturating_add(1);
+        cx.shell.count(Counter::Keepalives, 1);
+        self.snd.probe_due = true;
+        let at = cx.now.after(cx.config.keepalive_interval);
+        self.timers.arm(Timer::Keepalive, at);
+    }
+
+    fn on_fin_wait_2_timeout<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+        self.transition(cx, |state| match state {
+            State::FinWait2(state) => State::Closed(state.on_timeout()),
+            State::Closed(_)
+            | State::SynSent(_)
+            | State::SynReceived(_)
+            | State::Established(_)
+            | State::FinWait1(_)
+            | State::CloseWait(_)
+            | State::Closing(_)
+            | State::LastAck(_) => state,
+        });
+    }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the user wants (RFC 9293, 3.10.1 to 3.10.6).
+
+use crate::engine::buffer::{
+    Context,
+    Shell, //
+};
+use crate::engine::connection::Connection;
+use crate::engine::counters::Counter;
+use crate::engine::error::{
+    ConnectionError,
+    VerbError, //
+};
+use crate::engine::event::Signal;
+use crate::engine::state::{
+    State,
+    StateName, //
+};
+use crate::engine::timers::Timer;
+
+impl Connection {
+    /// Opens the connection: a SYN goes out.
+    pub fn connect<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Result<(), VerbError> {
+        if self.state() != StateName::Closed || self.error.is_some() {
+            return Err(VerbError::AlreadyConnected);
+        }
+        cx.shell.count(Counter::ActiveOpens, 1);
+        self.snd.control_lost = true;
+        self.transition(cx, |state| match state {
+            State::Closed(closed) => State::SynSent(closed.connect()),
+            State::SynSent(_)
+            | State::SynReceived(_)
+            | State::Established(_)
+            | State::FinWait1(_)
+            | State::FinWait2(_)
+            | State::CloseWait(_)
+            | State::Closing(_)
+            | State::LastAck(_) => state,
+        });
+        Ok(())
+    }
+
+    /// `n` octets have been appended to the unsent list. With `more` the user says that others
+    /// follow at once, so that a partial segment waits for them.
+    pub fn send<S: Shell>(
+        &mut self,
+        _cx: &mut Context<'_, S>,
+        n: u32,
+        more: bool,
+    ) -> Result<(), VerbError> {
+        if !self.state.can_send() {
+            return Err(match self.state() {
+                StateName::Closed => VerbError::NotConnected,
+                StateName::SynSent
+                | StateName::SynReceived
+                | StateName::Established
+                | StateName::FinWait1
+                | StateName::FinWait2
+                | StateName::CloseWait
+                | StateName::Closing
+                | StateName::LastAck => VerbError::WriteClosed,
+            });
+        }
+        self.snd.write_seq = self.snd.write_seq.plus(n);
+        self.snd.more = more;
+        Ok(())
+    }
+
+    /// The user has taken octets out of the receive queue: the window may open.
+    pub fn recv<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+        let room = self.room(cx);
+        if self.state.can_receive() && self.rcv.window.update_is_due(self.rcv.nxt, room) {
+            self.rcv.ack.now();
+        }
+    }
+
+    /// The user will send no more: a FIN follows what is queued.
+    pub fn shutdown_write<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Result<(), VerbError> {
+        if self.state() == StateName::Closed {
+            return Err(VerbError::NotConnected);
+        }
+        self.snd.more = false;
+        let fin = self.snd.write_seq;
+        self.transition(cx, |state| state.on_shutdown_write(fin));
+        Ok(())
+    }
+
+    /// The user lets go, in both directions.
+    ///
+    ///   "If such a host issues a CLOSE call while received data is still pending in TCP, or if
+    ///   new data is received after CLOSE is called, its TCP implementation SHOULD send a RST to
+    ///   show that data was lost." (RFC 9293, 3.6.1)
+    pub fn close<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+        self.user.closed = true;
+        if self.state() == StateName::Closed {
+            self.pending.raise(Signal::Closed);
+            return;
+        }
+        if cx.shell.unread() > 0 && self.state.is_synchronized() {
+            cx.shell.count(Counter::AbortOnData, 1);
+            let reset = self.reset();
+            self.fail(cx, ConnectionError::Aborted, Some(reset));
+            return;
+        }
+        self.snd.more = false;
+        self.user.cork = false;
+        let fin = self.snd.write_seq;
+        self.transition(cx, |state| state.on_shutdown_write(fin));
+        self.arm_fin_wait_2(cx);
+    }
+
+    /// Ends the connection at once; the peer is told with a reset.
+    pub fn abort<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+        self.user.closed = true;
+        let reset = match self.state() {
+            StateName::Closed => {
+                self.pending.raise(Signal::Closed);
+                return;
+            }
+            StateName::SynSent => None,
+            StateName::SynReceived
+            | StateName::Established
+            | StateName::FinWait1
+            | StateName::FinWait2
+            | StateName::CloseWait
+            | StateName::Closing
+            | StateName::LastAck => Some(self.reset()),
+        };
+        self.fail(cx, ConnectionError::Aborted, reset);
+    }
+
+    /// Partial segments go at once (`TCP_NODELAY`), or wait while a partial one is under way.
+    pub fn set_nodelay<S: Shell>(&mut self, _cx: &mut Context<'_, S>, on: bool) {
+        self.user.nodelay = on;
+        if on {
+            self.snd.more = false;
+        }
+    }
+
+    /// Partial segments wait until it is taken off again (`TCP_CORK`), for 200 ms or so at most.
+    pub fn set_cork<S: Shell>(&mut self, _cx: &mut Context<'_, S>, on: bool) {
+        self.user.cork = on;
+        if !on {
+            self.snd.more = false;
+        }
+    }
+
+    /// Acknowledgments go at once for a while, or wait for data to travel with (`TCP_QUICKACK`).
+    pub fn set_quick_ack<S: Shell>(&mut self, _cx: &mut Context<'_, S>, on: bool) {
+        self.rcv.ack.set_quick(on);
+    }
+
+    /// An idle peer is probed, with the times of the configuration (`SO_KEEPALIVE`).
+    pub fn set_keepalive<S: Shell>(&mut self, cx: &mut Context<'_, S>, on: bool) {
+        self.user.keepalive = on;
+        if on && self.state.is_synchronized() {
+            let at = cx.now.after(cx.config.keepalive_time);
+            self.timers.arm(Timer::Keepalive, at);
+        } else {
+            self.timers.stop(Timer::Keepalive);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the engine counts. The names follow Linux' TCP MIBs, so that `nstat` readers feel at home.
+
+/// One counter of the protocol, incremented through [`Shell::count`].
+///
+/// [`Shell::count`]: crate::engine::buffer::Shell::count
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// SYN sent by a user's connect (`ActiveOpens`).
+    ActiveOpens,
+    /// Connections that a listener accepted (`PassiveOpens`).
+    PassiveOpens,
+    /// Attempts that failed before ESTABLISHED (`AttemptFails`).
+    AttemptFails,
+    /// Connections reset by either side (`EstabResets`).
+    EstabResets,
+    /// Segments transmitted, retransmissions excluded (`OutSegs`).
+    OutSegs,
+    /// Segments retransmitted (`RetransSegs`).
+    RetransSegs,
+    /// Resets sent (`OutRsts`).
+    OutRsts,
+    /// Segments received by connections (`InSegs`).
+    InSegs,
+    /// Retransmission time-outs (`TCPTimeouts`).
+    Timeouts,
+    /// Connections given up after the last retransmission (`TCPAbortOnTimeout`).
+    AbortOnTimeout,
+    /// Connections reset because data came after close (`TCPAbortOnData`).
+    AbortOnData,
+    /// Recoveries entered with selective acknowledgments (`TCPSackRecovery`).
+    SackRecovery,
+    /// Recoveries entered on duplicate acknowledgments (`TCPRenoRecovery`).
+    RenoRecovery,
+    /// Segments retransmitted in a recovery (`TCPFastRetrans`).
+    FastRetrans,
+    /// The peer dropped what it had selectively acknowledged (`TCPSACKReneging`).
+    SackReneging,
+    /// Delayed acknowledgments sent by the timer (`DelayedACKs`).
+    DelayedAcks,
+    /// Acknowledgments received that carried no data (`TCPPureAcks`).
+    PureAcks,
+    /// Segments kept out of order (`TCPOFOQueue`).
+    OutOfOrder,
+    /// Segments dropped because the receive buffer refused them (`TCPRcvQDrop`).
+    ReceiveRefused,
+    /// Segments outside the window (`BeyondWindow`).
+    BeyondWindow,
+    /// Segments with no new octet (`TCPDSACKOldSent` counts their kin).
+    DuplicateData,
+    /// Segments dropped because their timestamp was old (`PAWSEstab`).
+    PawsRejected,
+    /// Challenge acknowledgments sent (`TCPChallengeACK`).
+    ChallengeAcks,
+    /// Zero window announced (`TCPToZeroWindowAdv`).
+    ToZeroWindow,
+    /// The window opened after it had been zero (`TCPFromZeroWindowAdv`).
+    FromZeroWindow,
+    /// Probes of a zero window (`TCPWinProbe`).
+    WindowProbes,
+    /// Keepalive probes (`TCPKeepAlive`).
+    Keepalives,
+    /// Connections that went through TIME-WAIT (`TW`).
+    TimeWaits,
+    /// Transmissions that the shell had no memory for (`TCPRetransFail` and kin).
+    TransmitFailed,
+}
+
+impl Counter {
+    /// How many counters there are.
+    pub const COUNT: usize = Self::TransmitFailed as usize + 1;
+}

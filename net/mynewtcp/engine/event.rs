@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a connection tells its shell through `poll_event`.
+
+use crate::engine::error::ConnectionError;
+use crate::engine::listener::TimeWait;
+
+/// Something that the user of the connection may be waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The handshake is complete.
+    Connected,
+    /// There is more to read.
+    Readable,
+    /// Acknowledged data has left the send queue: there may be room to write.
+    Writable,
+    /// The peer will send no more: after the data that is queued comes end of file.
+    PeerClosed,
+    /// The connection failed. `Closed` follows.
+    Failed(ConnectionError),
+    /// Both sides have closed and it was ours to wait: keep this object until its deadline, and
+    /// free the connection as soon as its user lets go. `Closed` follows.
+    TimeWait(TimeWait),
+    /// There will be nothing more to transmit and no deadline. Data that was delivered may still
+    /// be read.
+    Closed,
+}
+
+/// The events that have happened and have not been polled, one bit each.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pending(u8);
+
+/// The events that need nothing but a bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Signal {
+    Connected = 1,
+    Readable = 2,
+    Writable = 4,
+    PeerClosed = 8,
+    Failed = 16,
+    TimeWait = 32,
+    Closed = 64,
+}
+
+impl Signal {
+    /// The order in which events that happened together are told.
+    const ORDER: [Self; 7] = [
+        Self::Connected,
+        Self::Readable,
+        Self::Writable,
+        Self::PeerClosed,
+        Self::Failed,
+        Self::TimeWait,
+        Self::Closed,
+    ];
+}
+
+impl Pending {
+    /// `Closed` has been told: it was the last.
+    const OVER: u8 = 128;
+
+    /// Notes that `signal` has happened.
+    pub(crate) fn raise(&mut self, signal: Signal) {
+        if self.0 & Self::OVER == 0 {
+            self.0 |= signal as u8;
+        }
+    }
+
+    /// Takes the next event to tell, in the order of a connection's life.
+    pub(crate) fn take(&mut self) -> Option<Signal> {
+        for signal in Signal::ORDER {
+            if self.0 & signal as u8 != 0 {
+                self.0 &= !(signal as u8);
+                if signal == Signal::Closed {
+                    self.0 |= Self::OVER;
+                }
+                return Some(signal);
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Protocol vectors: short scripts with one right outcome each. They run under `cargo test` and,
+//! as KUnit, in the kernel; so they allocate nothing and fail with a sentence, not with a panic.
+//!
+//! - [`shell`]: queues of a fixed size;
+//! - [`end`]: one end of a connection, with helpers to drive and to question it;
+//! - [`handshake`], [`data`], [`loss`], [`close`], [`reset`], [`window`]: the vectors.
+
+pub mod close;
+pub mod data;
+pub mod end;
+pub mod handshake;
+pub mod loss;
+pub mod reset;
+pub mod shell;
+pub mod window;
+
+/// How a vector ends.
+pub type Outcome = Result<(), &'static str>;
+
+/// A vector: a name to report and a function to run.
+pub type Vector = (&'static str, fn() -> Outcome);
+
+/// Goes on only if `condition` holds.
+pub(crate) fn ensure(condition: bool, otherwise: &'static str) -> Outcome {
+    if condition {
+        Ok(())
+    } else {
+        Err(otherwise)
+    }
+}
+
+macro_rules! vectors {
+    ($($module:ident :: $name:ident,)*) => {
+        /// All vectors.
+        pub const VECTORS: &[Vector] = &[
+            $((concat!(stringify!($module), "::", stringify!($name)), $module::$name),)*
+        ];
+
+        #[cfg(test)]
+        mod tests {
+            $(
+                mod $name {
+                    #[test]
+                    fn holds() {
+                        assert_eq!(super::super::$module::$name(), Ok(()));
+                    }
+                }
+            )*
+        }
+    };
+}
+
+vectors! {
+    handshake::active_open,
+    handshake::passive_open,
+    handshake::simultaneous_open,
+    handshake::syn_is_repeated_then_times_out,
+    handshake::refused_by_reset,
+    handshake::half_open_repeats_then_gives_up,
+    handshake::half_open_is_reset,
+    handshake::options_need_both_sides,
+    handshake::icmp_ends_an_attempt_only,
+    data::both_ways,
+    data::numbers_wrap,
+    data::reordered_segments_are_delivered_in_order,
+    data::overlaps_deliver_each_octet_once,
+    data::acknowledgment_is_delayed_then_sent,
+    data::small_segments_wait_for_their_predecessor,
+    data::superpackets_respect_their_limit,
+    loss::timeout_repeats_and_backs_off,
+    loss::sack_repairs_only_the_hole,
+    loss::three_duplicates_repair_without_sack,
+    loss::silent_peer_times_out,
+    loss::memory_shortage_loses_nothing,
+    close::active_then_time_wait,
+    close::passive_needs_no_time_wait,
+    close::simultaneous,
+    close::half_closed_side_still_receives,
+    close::fin_in_front_of_data_waits,
+    close::lost_fin_is_repeated,
+    close::orphan_does_not_wait_for_ever,
+    reset::exact_number_resets,
+    reset::other_numbers_are_challenged,
+    reset::syn_in_window_is_challenged,
+    reset::data_after_close_is_reset,
+    reset::unread_data_resets_on_close,
+    reset::abort_resets,
+    reset::stray_segments_are_reset,
+    window::closed_window_is_probed,
+    window::reader_reopens_the_window,
+    window::right_edge_stays,
+    window::old_timestamps_are_rejected,
+    window::idle_peer_is_probed,
+}

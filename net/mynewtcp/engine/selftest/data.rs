@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Octets on their way.
+
+use crate::engine::config::Config;
+use crate::engine::selftest::end::{
+    segment,
+    End,
+    Pair,
+    IRS,
+    ISS,
+    MSS, //
+};
+use crate::engine::selftest::{
+    ensure,
+    Outcome, //
+};
+use crate::engine::seq::SeqNum;
+use crate::engine::time::Delta;
+use crate::engine::wire::Control;
+
+/// Both send, both receive all.
+pub fn both_ways() -> Outcome {
+    let mut pair = Pair::connected(&Config::DEFAULT, ISS, IRS)?;
+    pair.a.write(5_000)?;
+    pair.b.write(3_000)?;
+    pair.exchange(|_| false)?;
+    ensure(pair.b.shell.delivered == 5_000, "b did not receive all")?;
+    ensure(pair.a.shell.delivered == 3_000, "a did not receive all")
+}
+
+/// Sequence numbers wrap in the middle of a transfer, both ways.
+pub fn numbers_wrap() -> Outcome {
+    let (iss, irs) = (SeqNum::new(u32::MAX - 1500), SeqNum::new(u32::MAX));
+    let mut pair = Pair::connected(&Config::DEFAULT, iss, irs)?;
+    for _ in 0..4 {
+        pair.a.write(2_000)?;
+        pair.b.write(2_000)?;
+        pair.exchange(|_| false)?;
+        pair.a.read();
+        pair.b.read();
+    }
+    ensure(pair.b.shell.delivered == 8_000, "b did not receive all")?;
+    ensure(pair.a.shell.delivered == 8_000, "a did not receive all")?;
+    ensure(
+        pair.a.connection.snd_una().raw() < 8_000,
+        "numbers did not wrap",
+    )
+}
+
+/// What comes out of order waits, is acknowledged at once, and is delivered when the gap closes.
+pub fn reordered_segments_are_delivered_in_order() -> Outcome {
+    let mut end = End::established()?;
+    for offset in [2000, 1000] {
+        end.receive_data(offset, 1000);
+        let ack = end.transmit("no immediate acknowledgment")?;
+        ensure(ack.ack == Some(IRS.plus(1)), "acknowledged a gap")?;
+    }
+    ensure(end.shell.delivered == 0, "delivered out of order")?;
+    end.receive_data(0, 1000);
+    ensure(
+        end.shell.delivered == 3000 && !end.shell.is_corrupt,
+        "not delivered in order",
+    )?;
+    let ack = end.transmit("a closed gap is not acknowledged at once")?;
+    ensure(ack.ack == Some(IRS.plus(3001)), "wrong acknowledgment")?;
+    ensure(end.shell.out_of_order_len() == 0, "pieces remain")
+}
+
+/// Pieces that overlap in every way give each octet once.
+pub fn overlaps_deliver_each_octet_once() -> Outcome {
+    let mut end = End::established()?;
+    for (offset, len) in [
+        (100, 100),
+        (150, 100),
+        (300, 50),
+        (280, 100),
+        (120, 20),
+        (90, 300),
+        (500, 10),
+        (400, 200),
+        (0, 95),
+        (50, 600),
+    ] {
+        end.receive_data(offset, len);
+    }
+    ensure(!end.shell.is_corrupt, "a wrong octet was delivered")?;
+    ensure(end.shell.delivered == 650, "not every octet once")?;
+    ensure(end.shell.out_of_order_len() == 0, "pieces remain")
+}
+
+/// RFC 9293, 3.8.6.3: later, but before half a second; at once for the second full segment.
+pub fn acknowledgment_is_delayed_then_sent() -> Outcome {
+    let mut end = End::established()?;
+    end.with(|connection, cx| connection.set_quick_ack(cx, false));
+    end.receive_data(0, 10);
+    end.silent("acknowledged at once")?;
+    let passed = end.wait()?;
+    ensure(passed < Delta::from_millis(500), "delayed for too long")?;
+    let ack = end.transmit("never acknowledged")?;
+    ensure(ack.ack == Some(IRS.plus(11)), "wrong acknowledgment")?;
+    let full = u32::from(MSS);
+    end.receive_data(10, full);
+    end.silent("one full segment was acknowledged at once")?;
+    end.receive_data(10 + full, full);
+    end.transmit("the second full segment was not acknowledged at once")?;
+    Ok(())
+}
+
+/// Nagle's algorithm (RFC 9293, 3.7.4), and the way to turn it off.
+pub fn small_segments_wait_for_their_predecessor() -> Outcome {
+    let mut end = End::established()?;
+    end.write(10)?;
+    end.transmit("the first small segment waits")?;
+    end.write(10)?;
+    end.silent("the second small segment does not wait")?;
+    end.receive_ack(10);
+    let second = end.transmit("the second small segment waits for ever")?;
+    ensure(
+        second.range.len() == 10 && second.psh,
+        "wrong second segment",
+    )?;
+    end.write(10)?;
+    end.silent("the third small segment does not wait")?;
+    end.with(|connection, cx| connection.set_nodelay(cx, true));
+    end.transmit("nodelay does not help")?;
+    Ok(())
+}
+
+/// A transmission is as long as the device takes and the peer's window allows, in whole segments.
+pub fn superpackets_respect_their_limit() -> Outcome {
+    let mut end = End::established()?;
+    end.write(4_500)?;
+    for _ in 0..4 {
+        let one = end.transmit("no data")?;
+        ensure(
+            one.range.len() == u32::from(MSS) && one.segments() == 1,
+            "not one segment",
+        )?;
+    }
+    let rest = end.transmit("no rest")?;
+    ensure(rest.range.len() == 500, "wrong rest")?;
+    end.receive_ack(4_500);
+    let mut narrow = segment(Control::None, IRS.plus(1), Some(ISS.plus(4_501)), 0);
+    narrow.window = 2_500;
+    end.receive(&narrow);
+    end.write(6_000)?;
+    let mut sent = 0;
+    while let Some(transmit) = end.poll() {
+        sent += transmit.range.len();
+    }
+    ensure(sent <= 2_500, "sent beyond the window")?;
+    ensure(sent == 2_000, "did not send whole segments")
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The sending half of a connection.
+//!
+//! - [`window`]: the peer's window, SND.WND;
+//! - [`transmit`]: how much of the queue may go now (silly window avoidance, Nagle, superpackets);
+//! - [`scoreboard`]: what of it has arrived and what is under way;
+//! - [`loss`]: which of it is lost;
+//! - [`recovery`]: the phases of loss recovery;
+//! - [`rtt`]: round-trip time and retransmission time-out;
+//! - [`persist`]: patience with a closed window and with a silent peer.
+
+pub mod loss;
+pub mod persist;
+pub mod recovery;
+pub mod rtt;
+pub mod scoreboard;
+pub mod transmit;
+pub mod window;
+
+use crate::engine::config::Parameters;
+use crate::engine::send::persist::Patience;
+use crate::engine::send::recovery::Recovery;
+use crate::engine::send::rtt::RttEstimator;
+use crate::engine::send::scoreboard::Scoreboard;
+use crate::engine::send::window::SendWindow;
+use crate::engine::seq::{
+    Mss,
+    SeqNum, //
+};
+use crate::engine::time::Instant;
+
+/// The send sequence variables and what hangs on them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Send {
+    /// ISS.
+    pub(crate) iss: SeqNum,
+    /// SND.UNA.
+    pub(crate) una: SeqNum,
+    /// SND.NXT. It never goes back: what is sent again is chosen on the scoreboard.
+    pub(crate) nxt: SeqNum,
+    /// The sequence number after the last octet that the user has queued; our FIN's number once
+    /// the user has shut the sending side down.
+    pub(crate) write_seq: SeqNum,
+    /// The peer's window.
+    pub(crate) window: SendWindow,
+    /// What a segment carries.
+    pub(crate) size: SegmentSize,
+    /// What has arrived, and what is under way.
+    pub(crate) board: Scoreboard,
+    /// Phase of loss recovery.
+    pub(crate) recovery: Recovery,
+    /// Round-trip time.
+    pub(crate) rtt: RttEstimator,
+    /// How long we go on without an answer.
+    pub(crate) patience: Patience,
+    /// End of the last transmission that was shorter than a full segment (Minshall's variant of
+    /// Nagle's algorithm).
+    pub(crate) small_end: SeqNum,
+    /// When the last data was sent.
+    pub(crate) last_sent_at: Instant,
+    /// When our SYN or FIN, whichever is under way, was last sent.
+    pub(crate) control_sent_at: Instant,
+    /// The SYN or FIN must be sent again.
+    pub(crate) control_lost: bool,
+    /// The user said that more data follows at once.
+    pub(crate) more: bool,
+    /// The congestion window, not the user or the peer, is what held data back last time.
+    pub(crate) cwnd_limited: bool,
+    /// A partial segment was held back long enough.
+    pub(crate) force_partial: bool,
+    /// A probe without data must be sent, to make the peer say where it stands.
+    pub(crate) probe_due: bool,
+}
+
+/// What limits the payload of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentSize {
+    /// From the path's MTU, options not subtracted.
+    pub(crate) path: Mss,
+    /// What the peer announced.
+    pub(crate) peer: Mss,
+    /// Octets of options in every segment.
+    pub(crate) options: u16,
+    /// Largest superpacket.
+    pub(crate) gso_max: u32,
+}
+
+impl SegmentSize {
+    /// Eff.snd.MSS of RFC 9293, 3.7.1.
+    pub(crate) fn mss(&self) -> Mss {
+        self.path.smallest(self.peer).less_options(self.options)
+    }
+
+    /// Octets of the largest superpacket of whole segments, at least one segment.
+    pub(crate) fn goal(&self) -> u32 {
+        let mss = self.mss().octets();
+        (self.gso_max / mss).max(1).saturating_mul(mss)
+    }
+}
+
+impl Send {
+    /// Nothing sent yet.
+    pub(crate) fn new(parameters: &Parameters) -> Self {
+        let iss = parameters.iss;
+        let first = iss.plus(1);
+        Self {
+            iss,
+            una: iss,
+            nxt: iss,
+            write_seq: first,
+            window: SendWindow::new(),
+            size: SegmentSize {
+                path: parameters.path_mss,
+                peer: parameters.default_mss,
+                options: 0,
+                gso_max: parameters.gso_max_size,
+            },
+            board: Scoreboard::new(first),
+            recovery: Recovery::new(iss),
+            rtt: RttEstimator::new(),
+            patience: Patience::new(),
+            small_end: iss,
+            last_sent_at: Instant::ZERO,
+            control_sent_at: Instant::ZERO,
+            control_lost: false,
+            more: false,
+            cwnd_limited: false,
+            force_partial: false,
+            probe_due: false,
+        }
+    }
+
+    /// Octets queued and never sent.
+    pub(crate) fn unsent(&self) -> u32 {
+        self.write_seq.saturating_distance_from(self.data_nxt())
+    }
+
+    /// SND.NXT, but on the octets of data: our FIN does not count, nor does an unsent SYN.
+    pub(crate) fn data_nxt(&self) -> SeqNum {
+        self.nxt.earliest(self.write_seq).latest(self.iss.plus(1))
+    }
+
+    /// SND.UNA on the octets of data.
+    pub(crate) fn data_una(&self) -> SeqNum {
+        self.una.latest(self.iss.plus(1)).earliest(self.write_seq)
+    }
+
+    /// Octets of data sent and not cumulatively acknowledged, FlightSize of RFC 5681.
+    pub(crate) fn flight_size_bytes(&self) -> u32 {
+        self.data_nxt().saturating_distance_from(self.data_una())
+    }
+
+    /// Octets of data that are held to be in the network.
+    pub(crate) fn pipe_bytes(&self) -> u32 {
+        let duplicates = self.recovery.dup_acked_bytes(self.size.mss());
+        self.board
+            .pipe_bytes(self.flight_size_bytes())
+            .saturating_sub(duplicates)
+    }
+
+    /// Something is sent and not acknowledged, be it SYN, data or FIN.
+    pub(crate) fn has_outstanding(&self) -> bool {
+        self.una != self.nxt
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn superpackets_are_whole_segments() {
+        let size = SegmentSize {
+            path: Mss::new(1460),
+            peer: Mss::new(1400),
+            options: 12,
+            gso_max: 65_536,
+        };
+        assert_eq!(size.mss().octets(), 1388);
+        assert_eq!(size.goal() % 1388, 0);
+        assert!(size.goal() <= 65_536);
+        let tiny = SegmentSize { gso_max: 5, ..size };
+        assert_eq!(tiny.goal(), 1388);
+    }
+}

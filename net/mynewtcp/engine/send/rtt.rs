@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Round-trip time and the retransmission time-out (RFC 6298).
+
+use crate::engine::config::Config;
+use crate::engine::time::Delta;
+
+/// A retransmission time-out: within the limits of [`Config`] by construction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rto(Delta);
+
+impl Rto {
+    /// A time-out of `delta`, brought within the limits.
+    pub(crate) const fn new(delta: Delta, config: &Config) -> Self {
+        Self(delta.clamped(config.rto_min, config.rto_max))
+    }
+
+    /// The time-out.
+    pub const fn delta(self) -> Delta {
+        self.0
+    }
+}
+
+/// SRTT and RTTVAR.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RttEstimator {
+    /// Smoothed round-trip time, zero before the first measurement.
+    pub(crate) srtt: Delta,
+    /// Its variation.
+    pub(crate) rttvar: Delta,
+    /// The smallest measurement, zero before the first.
+    pub(crate) min: Delta,
+    /// How often the time-out has been doubled.
+    pub(crate) backoff: u8,
+    /// Without a measurement the time-out is the longer one of RFC 6298, 5.7.
+    cautious: bool,
+}
+
+impl RttEstimator {
+    const CAUTIOUS: Delta = Delta::from_secs(3);
+
+    pub(crate) const fn new() -> Self {
+        Self {
+            srtt: Delta::ZERO,
+            rttvar: Delta::ZERO,
+            min: Delta::ZERO,
+            backoff: 0,
+            cautious: false,
+        }
+    }
+
+    /// A measurement has been made.
+    pub(crate) fn has_sample(&self) -> bool {
+        self.srtt != Delta::ZERO
+    }
+
+    /// Takes a measurement `r`.
+    ///
+    ///   "RTTVAR <- (1 - beta) * RTTVAR + beta * |SRTT - R'|, SRTT <- (1 - alpha) * SRTT + alpha *
+    ///   R' [...] alpha=1/8 and beta=1/4" (RFC 6298, 2.3)
+    ///
+    /// A valid measurement also ends the back-off of earlier time-outs (section 5.7).
+    pub(crate) fn on_sample(&mut self, r: Delta) {
+        let r = r.clamped(Delta::from_micros(1), Delta::from_secs(600));
+        if !self.has_sample() {
+            self.srtt = r;
+            self.rttvar = r.halved(1);
+            self.min = r;
+        } else {
+            let error = self.srtt.minus(r).plus(r.minus(self.srtt));
+            self.rttvar = self
+                .rttvar
+                .minus(self.rttvar.halved(2))
+                .plus(error.halved(2));
+            self.srtt = self.srtt.minus(self.srtt.halved(3)).plus(r.halved(3));
+            self.min = self.min.min(r);
+        }
+        self.backoff = 0;
+    }
+
+    /// The time-out without back-off. The floor of the variation is `rto_min`, as in Linux: it
+    /// keeps a path with a steady, long round trip from timing out on a delayed acknowledgment.
+    pub(crate) fn base_rto(&self, config: &Config) -> Rto {
+        if !self.has_sample() {
+            let caution = if self.cautious {
+                Self::CAUTIOUS
+            } else {
+                Delta::ZERO
+            };
+            return Rto::new(config.rto_initial.max(caution), config);
+        }
+        let margin = self.rttvar.times(4).max(config.rto_min);
+        Rto::new(self.srtt.plus(margin), config)
+    }
+
+    /// The time-out now.
+    ///
+    ///   "(5.5) The host MUST set RTO <- RTO * 2 ("back off the timer")." (RFC 6298)
+    pub(crate) fn rto(&self, config: &Config) -> Rto {
+        let base = self.base_rto(config).delta();
+        Rto::new(base.doubled(u32::from(self.backoff)), config)
+    }
+
+    /// A time-out has expired.
+    pub(crate) fn back_off(&mut self) {
+        self.backoff = self.backoff.saturating_add(1);
+    }
+
+    /// A SYN had to be sent again, and no measurement came of the handshake.
+    ///
+    ///   "the RTO MUST be re-initialized to 3 seconds when data transmission begins (i.e., after
+    ///   the three-way handshake completes)" (RFC 6298, 5.7)
+    pub(crate) fn on_repeated_handshake(&mut self) {
+        self.cautious = true;
+        self.backoff = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: Config = Config::DEFAULT;
+
+    #[test]
+    fn first_sample_initialises() {
+        let mut rtt = RttEstimator::new();
+        assert_eq!(rtt.rto(&CONFIG).delta(), CONFIG.rto_initial);
+        rtt.on_sample(Delta::from_millis(100));
+        assert_eq!(rtt.srtt.as_millis(), 100);
+        assert_eq!(rtt.rttvar.as_millis(), 50);
+        assert_eq!(rtt.rto(&CONFIG).delta().as_millis(), 300);
+    }
+
+    #[test]
+    fn repeated_handshake_makes_it_cautious() {
+        let mut rtt = RttEstimator::new();
+        rtt.back_off();
+        rtt.on_repeated_handshake();
+        assert_eq!(rtt.rto(&CONFIG).delta(), Delta::from_secs(3));
+        rtt.on_sample(Delta::from_millis(1));
+        assert!(rtt.rto(&CONFIG).delta() < CONFIG.rto_initial);
+    }
+
+    #[test]
+    fn steady_path_converges_and_keeps_its_margin() {
+        let mut rtt = RttEstimator::new();
+        for _ in 0..200 {
+            rtt.on_sample(Delta::from_millis(80));
+        }
+        let rto = rtt.rto(&CONFIG).delta().as_millis();
+        assert!((279..=281).contains(&rto), "{rto}");
+    }
+
+    #[test]
+    fn rto_doubles_on_each_expiry_up_to_its_maximum() {
+        let mut rtt = RttEstimator::new();
+        rtt.on_sample(Delta::from_millis(100));
+        rtt.back_off();
+        assert_eq!(rtt.rto(&CONFIG).delta().as_millis(), 600);
+        rtt.back_off();
+        assert_eq!(rtt.rto(&CONFIG).delta().as_millis(), 1200);
+        for _ in 0..300 {
+            rtt.back_off();
+        }
+        assert_eq!(rtt.rto(&CONFIG).delta(), CONFIG.rto_max);
+        rtt.on_sample(Delta::from_millis(100));
+        assert!(rtt.rto(&CONFIG).delta() < Delta::from_millis(301));
+    }
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The timers of one connection. The shell sees only the earliest of them.
+
+use crate::engine::time::Instant;
+
+/// What a connection may be waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Timer {
+    /// Retransmission time-out of SYN, data or FIN.
+    Retransmit,
+    /// Probe of a zero window.
+    Persist,
+    /// A delayed acknowledgment.
+    DelayedAck,
+    /// The reordering window of loss detection.
+    Reorder,
+    /// A tail loss probe.
+    Probe,
+    /// The next transmission that pacing allows.
+    Pacing,
+    /// A keepalive probe.
+    Keepalive,
+    /// The user's patience with unacknowledged data.
+    UserTimeout,
+    /// The end of FIN-WAIT-2 for a connection that its user has closed.
+    FinWait2,
+}
+
+impl Timer {
+    const COUNT: usize = Self::FinWait2 as usize + 1;
+
+    /// Every timer, in the order in which those due at the same time are served.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Retransmit,
+        Self::Persist,
+        Self::DelayedAck,
+        Self::Reorder,
+        Self::Probe,
+        Self::Pacing,
+        Self::Keepalive,
+        Self::UserTimeout,
+        Self::FinWait2,
+    ];
+}
+
+/// One deadline per timer; [`Instant::MAX`] is "not armed".
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimerTable {
+    deadlines: [Instant; Timer::COUNT],
+}
+
+impl TimerTable {
+    /// Nothing armed.
+    pub(crate) const fn new() -> Self {
+        Self {
+            deadlines: [Instant::MAX; Timer::COUNT],
+        }
+    }
+
+    fn slot(&mut self, timer: Timer) -> Option<&mut Instant> {
+        self.deadlines.get_mut(timer as usize)
+    }
+
+    /// Arms `timer`, replacing an earlier deadline of it.
+    pub(crate) fn arm(&mut self, timer: Timer, at: Instant) {
+        if let Some(slot) = self.slot(timer) {
+            *slot = at;
+        }
+    }
+
+    /// Arms `timer` unless it is armed for an earlier time.
+    pub(crate) fn arm_earlier(&mut self, timer: Timer, at: Instant) {
+        if let Some(slot) = self.slot(timer) {
+            *slot = at.min(*slot);
+        }
+    }
+
+    /// Disarms `timer`.
+    pub(crate) fn stop(&mut self, timer: Timer) {
+        self.arm(timer, Instant::MAX);
+    }
+
+    /// Disarms all of them.
+    pub(crate) fn stop_all(&mut self) {
+        *self = Self::new();
+    }
+
+    /// When `timer` is due, if it is armed.
+    pub(crate) fn deadline(&self, timer: Timer) -> Option<Instant> {
+        let at = *self.deadlines.get(timer as usize)?;
+        (at != Instant::MAX).then_some(at)
+    }
+
+    /// `timer` is armed.
+    pub(crate) fn is_armed(&self, timer: Timer) -> bool {
+        self.deadline(timer).is_some()
+    }
+
+    /// The earliest deadline of all.
+    pub(crate) fn earliest(&self) -> Option<Instant> {
+        let at = self.deadlines.iter().copied().min()?;
+        (at != Instant::MAX).then_some(at)
+    }
+
+    /// The timer with the earliest deadline.
+    pub(crate) fn next(&self) -> Option<Timer> {
+        let at = self.earliest()?;
+        Timer::ALL
+            .into_iter()
+            .find(|&timer| self.deadline(timer) == Some(at))
+    }
+
+    /// Disarms and returns one timer that is due.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<Timer> {
+        let due = Timer::ALL
+            .into_iter()
+            .find(|&timer| self.deadline(timer).is_some_and(|at| at <= now))?;
+        self.stop(due);
+        Some(due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn earliest_is_the_minimum_and_due_timers_come_once() {
+        let mut table = TimerTable::new();
+        assert_eq!(table.earliest(), None);
+        table.arm(Timer::Retransmit, Instant::from_nanos(20));
+        table.arm(Timer::DelayedAck, Instant::from_nanos(10));
+        assert_eq!(table.earliest(), Some(Instant::from_nanos(10)));
+        assert_eq!(table.take_due(Instant::from_nanos(9)), None);
+        let late = Instant::from_nanos(30);
+        assert_eq!(table.take_due(late), Some(Timer::Retransmit));
+        assert_eq!(table.take_due(late), Some(Timer::DelayedAck));
+        assert_eq!(table.take_due(late), None);
+        table.arm(Timer::Persist, Instant::from_nanos(5));
+        table.arm_earlier(Timer::Persist, Instant::from_nanos(8));
+        assert_eq!(table.deadline(Timer::Persist), Some(Instant::from_nanos(5)));
+    }
+}
