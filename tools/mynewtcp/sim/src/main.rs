@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `mynewtcp-sim`: runs many seeds, or one with a log.
+
+use std::process::ExitCode;
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering, //
+};
+use std::time::Instant;
+
+use mynewtcp_sim::scenario::Scenario;
+use mynewtcp_sim::world::{
+    run,
+    Outcome, //
+};
+
+const USAGE: &str = "\
+usage: mynewtcp-sim [--seeds N] [--start N] [--jobs N]
+       mynewtcp-sim --seed N [--trace]
+
+Runs NEW_TCP's engine against itself over a simulated network. Each seed is one
+scenario. A failing seed is printed with the command that runs it alone.
+
+  --seeds N   run N seeds (default 1000)
+  --start N   begin with seed N (default 0)
+  --jobs N    run N at a time (default: one per CPU)
+  --seed N    run this seed alone, and say what it is about
+  --trace     with --seed: print every segment";
+
+struct Arguments {
+    seeds: u64,
+    start: u64,
+    jobs: u64,
+    seed: Option<u64>,
+    trace: bool,
+}
+
+impl Arguments {
+    fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut arguments = Self {
+            seeds: 1000,
+            start: 0,
+            jobs: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
+            seed: None,
+            trace: false,
+        };
+        while let Some(word) = words.next() {
+            let mut number = || {
+                let value = words.next().ok_or(format!("{word} needs a number"))?;
+                value.parse().map_err(|_| format!("{value} is no number"))
+            };
+            match word.as_str() {
+                "--seeds" => arguments.seeds = number()?,
+                "--start" => arguments.start = number()?,
+                "--jobs" => arguments.jobs = number()?.max(1),
+                "--seed" => arguments.seed = Some(number()?),
+                "--trace" => arguments.trace = true,
+                "--help" | "-h" => return Err(String::new()),
+                _ => return Err(format!("unknown argument {word}")),
+            }
+        }
+        Ok(arguments)
+    }
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse(std::env::args().skip(1)) {
+        Ok(arguments) => match arguments.seed {
+            Some(seed) => run_one(seed, arguments.trace),
+            None => run_many(&arguments),
+        },
+        Err(why) if why.is_empty() => {
+            println!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("mynewtcp-sim: {why}\n\n{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn guarded(seed: u64, trace: bool) -> Result<Outcome, String> {
+    let result = std::panic::catch_unwind(|| run(&Scenario::new(seed), trace));
+    result.map_err(|_| "panic".into())
+}
+
+fn run_one(seed: u64, trace: bool) -> ExitCode {
+    let scenario = Scenario::new(seed);
+    println!("{scenario:#?}");
+    let outcome = match guarded(seed, trace) {
+        Ok(outcome) => outcome,
+        Err(why) => {
+            println!("seed {seed}: {why}");
+            return ExitCode::FAILURE;
+        }
+    };
+    for line in &outcome.log {
+        println!("{line}");
+    }
+    println!(
+        "seed {seed}: {} events, {} segments, {:.3} s of virtual time, digest {:016x}",
+        outcome.events,
+        outcome.segments,
+        outcome.nanos as f64 / 1e9,
+        outcome.digest,
+    );
+    match outcome.failure {
+        None => {
+            println!("seed {seed} passed");
+            ExitCode::SUCCESS
+        }
+        Some(why) => {
+            println!("seed {seed} failed: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_many(arguments: &Arguments) -> ExitCode {
+    let begun = Instant::now();
+    let end = arguments.start.saturating_add(arguments.seeds);
+    let next = AtomicU64::new(arguments.start);
+    let (failed, segments) = (AtomicU64::new(0), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..arguments.jobs {
+            scope.spawn(|| loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= end {
+                    return;
+                }
+                let failure = match guarded(seed, false) {
+                    Ok(outcome) => {
+                        segments.fetch_add(outcome.segments, Ordering::Relaxed);
+                        outcome.failure
+                    }
+                    Err(why) => Some(why),
+                };
+                if let Some(why) = failure {
+                    failed.fetch_add(1, Ordering::Relaxed);
+                    println!("seed {seed} failed: {why}");
+                    println!("  replay: mynewtcp-sim --seed {seed} --trace");
+                }
+            });
+        }
+    });
+    let (failed, segments) = (failed.into_inner(), segments.into_inner());
+    let seconds = begun.elapsed().as_secs_f64();
+    println!(
+        "{} seeds, {segments} segments, {seconds:.1} s",
+        arguments.seeds
+    );
+    println!("{} passed, {failed} failed", arguments.seeds - failed);
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Random numbers that are the same for the same seed on every machine.
+
+/// A small generator (xorshift64*).
+#[derive(Clone, Debug)]
+pub struct Rng(u64);
+
+impl Rng {
+    /// A generator that depends on `seed` and on what it is `for_what`.
+    pub fn new(seed: u64, for_what: u64) -> Self {
+        let mut rng = Self(mix(seed.wrapping_add(mix(for_what))) | 1);
+        rng.next();
+        rng
+    }
+
+    /// Any number.
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// A number from `low` up to and including `high`.
+    pub fn range(&mut self, low: u64, high: u64) -> u64 {
+        low + self.next() % (high - low + 1)
+    }
+
+    /// A number from `low` to `high` of which the small ones are as frequent as the large ones,
+    /// octave by octave.
+    pub fn octaves(&mut self, low: u64, high: u64) -> u64 {
+        let octaves = u64::from(64 - high.leading_zeros());
+        let bits = self.range(0, octaves);
+        let top = if bits >= 64 {
+            u64::MAX
+        } else {
+            (1 << bits) - 1
+        };
+        (self.next() & top).clamp(low, high)
+    }
+
+    /// True in `per_mille` of a thousand cases.
+    pub fn chance(&mut self, per_mille: u32) -> bool {
+        self.next() % 1000 < u64::from(per_mille)
+    }
+
+    /// One of `choices`.
+    pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[(self.next() % choices.len() as u64) as usize]
+    }
+}
+
+/// Scatters a number over all 64 bits.
+pub fn mix(mut x: u64) -> u64 {
+    x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// The octet at `offset` of the stream `stream`: what a writer writes, and a reader checks.
+pub fn stream_octet(stream: u64, offset: u64) -> u8 {
+    let word = mix(stream ^ (offset >> 3));
+    (word >> ((offset & 7) * 8)) as u8
+}

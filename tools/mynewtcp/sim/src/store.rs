@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The shell of a simulated host: where its payload is kept.
+
+use std::collections::{
+    BTreeMap,
+    VecDeque, //
+};
+use std::rc::Rc;
+
+use mynewtcp_engine::engine::buffer::{
+    Chunk,
+    Payload,
+    ReceiveQueue,
+    Refused,
+    SendQueue,
+    Shell,
+    TxMeta, //
+};
+use mynewtcp_engine::engine::counters::Counter;
+use mynewtcp_engine::engine::error::NoMemory;
+use mynewtcp_engine::engine::seq::{
+    SeqNum,
+    SeqRange, //
+};
+
+use crate::rng::Rng;
+
+/// Payload of a received segment: a part of the packet that it came in.
+#[derive(Clone, Debug)]
+pub struct Bytes {
+    packet: Rc<[u8]>,
+    start: usize,
+    end: usize,
+}
+
+impl Bytes {
+    /// The octets of `packet` from `start` on.
+    pub fn new(packet: Rc<[u8]>, start: usize) -> Self {
+        let end = packet.len();
+        Self { packet, start, end }
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        &self.packet[self.start..self.end]
+    }
+}
+
+impl Payload for Bytes {
+    fn len(&self) -> u32 {
+        (self.end - self.start) as u32
+    }
+
+    fn trim_front(&mut self, n: u32) {
+        self.start += n as usize;
+        assert!(
+            self.start <= self.end,
+            "payload trimmed by more than it has"
+        );
+    }
+
+    fn trim_back(&mut self, n: u32) {
+        self.end -= n as usize;
+        assert!(
+            self.start <= self.end,
+            "payload trimmed by more than it has"
+        );
+    }
+}
+
+/// Turns sequence numbers into positions that do not wrap, near a known one.
+#[derive(Clone, Copy, Debug)]
+struct Position {
+    seq: SeqNum,
+    offset: i64,
+}
+
+impl Position {
+    fn of(&self, seq: SeqNum) -> i64 {
+        self.offset + i64::from(seq.raw().wrapping_sub(self.seq.raw()) as i32)
+    }
+
+    fn seq(&self, offset: i64) -> SeqNum {
+        self.seq.plus((offset - self.offset) as u32)
+    }
+}
+
+/// Failures that a host has on purpose, in thousandths.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Failures {
+    /// Of moving and splitting chunks.
+    pub send_memory: u32,
+    /// Of keeping received payload.
+    pub receive_memory: u32,
+    /// Of transmitting.
+    pub transmit: u32,
+}
+
+/// Both queues of one connection, and its counters.
+#[derive(Debug)]
+pub struct Store {
+    rng: Rng,
+    failures: Failures,
+    /// Octets queued and not released, from `sent_from` on.
+    outgoing: VecDeque<u8>,
+    /// Where the first octet of `outgoing` is.
+    sent_from: Position,
+    /// Lengths of the unsent chunks.
+    unsent: VecDeque<u32>,
+    /// The sent chunks by position: length and note.
+    sent: BTreeMap<i64, (u32, TxMeta)>,
+    /// Delivered and not read.
+    unread: VecDeque<u8>,
+    capacity: u32,
+    /// Where the last delivery ended.
+    delivered_to: Position,
+    out_of_order: BTreeMap<i64, Bytes>,
+    counters: [u64; Counter::COUNT],
+}
+
+impl Store {
+    /// Empty queues for a connection that begins at `iss`, with a receive buffer of `capacity`.
+    pub fn new(iss: SeqNum, capacity: u32, failures: Failures, rng: Rng) -> Self {
+        let origin = |seq| Position { seq, offset: 0 };
+        Self {
+            rng,
+            failures,
+            outgoing: VecDeque::new(),
+            sent_from: origin(iss.plus(1)),
+            unsent: VecDeque::new(),
+            sent: BTreeMap::new(),
+            unread: VecDeque::new(),
+            capacity,
+            delivered_to: origin(SeqNum::new(0)),
+            out_of_order: BTreeMap::new(),
+            counters: [0; Counter::COUNT],
+        }
+    }
+
+    /// The peer's first octet will be `first`.
+    pub fn expect(&mut self, first: SeqNum) {
+        if self.delivered_to.offset == 0 {
+            self.delivered_to.seq = first;
+        }
+    }
+
+    /// Queues octets to send; the last chunk is filled up to `goal`.
+    pub fn write(&mut self, octets: impl ExactSizeIterator<Item = u8>, goal: u32) {
+        let mut len = octets.len() as u32;
+        self.outgoing.extend(octets);
+        while len > 0 {
+            let room = self
+                .unsent
+                .back()
+                .map_or(0, |last| goal.saturating_sub(*last));
+            let part = if room > 0 {
+                len.min(room)
+            } else {
+                len.min(goal)
+            };
+            match self.unsent.back_mut() {
+                Some(last) if room > 0 => *last += part,
+                _ => self.unsent.push_back(part),
+            }
+            len -= part;
+        }
+    }
+
+    /// Octets queued, sent or not.
+    pub fn queued(&self) -> u32 {
+        self.outgoing.len() as u32
+    }
+
+    /// Takes up to `n` octets out of the receive queue.
+    pub fn read(&mut self, n: usize) -> Vec<u8> {
+        let n = n.min(self.unread.len());
+        self.unread.drain(..n).collect()
+    }
+
+    /// The payload of a transmission, which must lie within one sent chunk.
+    pub fn payload(&self, range: SeqRange) -> Result<Vec<u8>, String> {
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        let chunk = self
+            .chunk_at(range.start())
+            .ok_or("transmission of no chunk")?;
+        if !chunk.range.covers(range) {
+            return Err("transmission goes beyond its chunk".into());
+        }
+        let from = (self.sent_from.of(range.start()) - self.sent_from.offset) as usize;
+        let to = from + range.len() as usize;
+        Ok(self.outgoing.range(from..to).copied().collect())
+    }
+
+    /// Whether a transmission fails for want of memory.
+    pub fn transmit_fails(&mut self) -> bool {
+        self.rng.chance(self.failures.transmit)
+    }
+
+    /// What was counted.
+    pub fn counter(&self, counter: Counter) -> u64 {
+        self.counters[counter as usize]
+    }
+
+    /// Nothing is kept that a closed connection should have freed.
+    pub fn out_of_order_len(&self) -> usize {
+        self.out_of_order.len()
+    }
+
+    fn piece(&self, (&at, bytes): (&i64, &Bytes)) -> SeqRange {
+        SeqRange::new(self.delivered_to.seq(at), bytes.len())
+    }
+}
+
+impl SendQueue for Store {
+    fn unsent_front(&self) -> u32 {
+        self.unsent.front().copied().unwrap_or(0)
+    }
+
+    fn mark_sent(&mut self, range: SeqRange, meta: TxMeta) -> Result<(), NoMemory> {
+        let front = self.unsent.front_mut().expect("nothing is unsent");
+        assert!(range.len() <= *front, "more than one chunk");
+        if range.len() < *front && self.rng.chance(self.failures.send_memory) {
+            return Err(NoMemory);
+        }
+        *front -= range.len();
+        if *front == 0 {
+            self.unsent.pop_front();
+        }
+        let at = self.sent_from.of(range.start());
+        self.sent.insert(at, (range.len(), meta));
+        Ok(())
+    }
+
+    fn chunk_at(&self, seq: SeqNum) -> Option<Chunk> {
+        let at = self.sent_from.of(seq);
+        let (&start, &(len, meta)) = self.sent.range(..=at).next_back()?;
+        let range = SeqRange::new(self.sent_from.seq(start), len);
+        (at < start + i64::from(len)).then_some(Chunk { range, meta })
+    }
+
+    fn split_sent(&mut self, at: SeqNum) -> Result<(), NoMemory> {
+        let Some(Chunk { range, meta }) = self.chunk_at(at) else {
+            return Ok(());
+        };
+        if range.start() == at {
+            return Ok(());
+        }
+        if self.rng.chance(self.failures.send_memory) {
+            return Err(NoMemory);
+        }
+        let head = at.distance_from(range.start());
+        let start = self.sent_from.of(range.start());
+        self.sent.insert(start, (head, meta));
+        let tail = range.len() - head;
+        self.sent.insert(start + i64::from(head), (tail, meta));
+        Ok(())
+    }
+
+    fn set_meta(&mut self, start: SeqNum, meta: TxMeta) {
+        let at = self.sent_from.of(start);
+        self.sent.get_mut(&at).expect("note for no chunk").1 = meta;
+    }
+
+    fn release(&mut self, upto: SeqNum) {
+        let at = self.sent_from.of(upto);
+        let keep = self.sent.split_off(&at);
+        if let Some((start, (len, meta))) = self.sent.pop_last() {
+            let end = start + i64::from(len);
+            if end > at {
+                self.sent.insert(at, ((end - at) as u32, meta));
+            }
+        }
+        self.sent.retain(|&start, _| start >= at);
+        self.sent.extend(keep);
+        let n = (at - self.sent_from.offset) as usize;
+        self.outgoing.drain(..n);
+        self.sent_from = Position {
+            seq: upto,
+            offset: at,
+        };
+    }
+}
+
+impl ReceiveQueue for Store {
+    type Payload = Bytes;
+
+    fn deliver(&mut self, start: SeqNum, payload: Bytes) -> Result<(), Refused> {
+        assert_eq!(start, self.delivered_to.seq, "delivery out of order");
+        assert!(payload.len() > 0, "empty delivery");
+        if self.rng.chance(self.failures.receive_memory) {
+            return Err(Refused);
+        }
+        self.unread.extend(payload.as_slice());
+        self.delivered_to.seq = start.plus(payload.len());
+        self.delivered_to.offset += i64::from(payload.len());
+        Ok(())
+    }
+
+    fn unread(&self) -> u32 {
+        self.unread.len() as u32
+    }
+
+    fn free_space(&self) -> u32 {
+        self.capacity.saturating_sub(self.unread())
+    }
+
+    fn capacity(&self) -> u32 {
+        self.capacity
+    }
+
+    fn ooo_first(&self) -> Option<SeqRange> {
+        self.out_of_order
+            .iter()
+            .next()
+            .map(|entry| self.piece(entry))
+    }
+
+    fn ooo_floor(&self, seq: SeqNum) -> Option<SeqRange> {
+        let at = self.delivered_to.of(seq);
+        let entry = self.out_of_order.range(..=at).next_back()?;
+        Some(self.piece(entry))
+    }
+
+    fn ooo_ceiling(&self, seq: SeqNum) -> Option<SeqRange> {
+        let at = self.delivered_to.of(seq);
+        let entry = self.out_of_order.range(at..).next()?;
+        Some(self.piece(entry))
+    }
+
+    fn ooo_insert(&mut self, start: SeqNum, payload: Bytes) -> Result<(), Refused> {
+        if self.rng.chance(self.failures.receive_memory) {
+            return Err(Refused);
+        }
+        let at = self.delivered_to.of(start);
+        let end = at + i64::from(payload.len());
+        if let Some((&before, bytes)) = self.out_of_order.range(..end).next_back() {
+            assert!(before + i64::from(bytes.len()) <= at, "pieces overlap");
+        }
+        self.out_of_order.insert(at, payload);
+        Ok(())
+    }
+
+    fn ooo_remove(&mut self, start: SeqNum) -> Option<Bytes> {
+        let at = self.delivered_to.of(start);
+        self.out_of_order.remove(&at)
+    }
+}
+
+impl Shell for Store {
+    fn count(&mut self, counter: Counter, n: u32) {
+        self.counters[counter as usize] += u64::from(n);
+    }
+
+    fn is_under_pressure(&self) -> bool {
+        false
+    }
+}
