@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What the sockets of the protocol are charged. */
+
+/* Memory accounting */
+
+__newtcp bool newtcp_wmem_schedule(struct sock *sk, int bytes)
+{
+	return sk_wmem_schedule(sk, bytes);
+}
+
+__newtcp bool newtcp_rmem_schedule(struct sock *sk, const struct sk_buff *skb)
+{
+	return sk_rmem_schedule(sk, skb, skb->truesize);
+}
+
+__newtcp void newtcp_wmem_charge(struct sock *sk, int bytes)
+{
+	sk_wmem_queued_add(sk, bytes);
+	sk_mem_charge(sk, bytes);
+}
+
+__newtcp void newtcp_wmem_uncharge(struct sock *sk, int bytes)
+{
+	sk_wmem_queued_add(sk, -bytes);
+	sk_mem_uncharge(sk, bytes);
+}
+
+/*
+ * Charge without asking: for a skb that splits an already charged one, where
+ * a refusal would leave the data unsendable.
+ */
+__newtcp void newtcp_mem_charge_forced(struct sock *sk, int bytes)
+{
+	int missing = bytes - sk->sk_forward_alloc;
+	int pages;
+
+	if (missing > 0) {
+		pages = sk_mem_pages(missing);
+		sk_forward_alloc_add(sk, pages << PAGE_SHIFT);
+		if (!sk->sk_bypass_prot_mem)
+			sk_memory_allocated_add(sk, pages);
+		if (mem_cgroup_sk_enabled(sk))
+			mem_cgroup_sk_charge(sk, pages,
+					     gfp_memcg_charge() | __GFP_NOFAIL);
+	}
+}
+
+__newtcp void newtcp_mem_reclaim_final(struct sock *sk)
+{
+	sk_mem_reclaim_final(sk);
+}
+
+__newtcp bool newtcp_under_memory_pressure(const struct sock *sk)
+{
+	return sk_under_memory_pressure(sk);
+}
+
+__newtcp bool newtcp_bypasses_global_accounting(const struct sock *sk)
+{
+	return sk->sk_bypass_prot_mem;
+}
+
+__newtcp void newtcp_moderate_sndbuf(struct sock *sk)
+{
+	sk_stream_moderate_sndbuf(sk);
+}
+
+__newtcp long newtcp_memory_pages(void)
+{
+	return atomic_long_read(&newtcp_memory_allocated);
+}
+
+__newtcp void newtcp_sockets_allocated_inc(struct sock *sk)
+{
+	sk_sockets_allocated_inc(sk);
+}
+
+__newtcp void newtcp_sockets_allocated_dec(struct sock *sk)
+{
+	sk_sockets_allocated_dec(sk);
+}
+
+__newtcp void newtcp_prot_inuse_add(struct sock *sk, int n)
+{
+	local_bh_disable();
+	sock_prot_inuse_add(sock_net(sk), sk->sk_prot, n);
+	local_bh_enable();
+}
+
+__newtcp bool newtcp_has_queued_errors(const struct sock *sk)
+{
+	return !skb_queue_empty_lockless(&sk->sk_error_queue);
+}

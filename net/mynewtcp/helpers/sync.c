@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Locks, timers, per-CPU counters, time, random numbers, namespaces. */
+
+__newtcp void newtcp_spin_lock_init(spinlock_t *lock, const char *name,
+				    struct lock_class_key *key)
+{
+#ifdef CONFIG_DEBUG_SPINLOCK
+# if defined(CONFIG_PREEMPT_RT)
+	__spin_lock_init(lock, name, key, false);
+# else
+	__raw_spin_lock_init(spinlock_check(lock), name, key, LD_WAIT_CONFIG);
+# endif
+#else
+	spin_lock_init(lock);
+#endif
+}
+
+__newtcp void newtcp_spin_lock_bh(spinlock_t *lock)
+{
+	spin_lock_bh(lock);
+}
+
+__newtcp void newtcp_spin_unlock_bh(spinlock_t *lock)
+{
+	spin_unlock_bh(lock);
+}
+
+__newtcp bool newtcp_spin_trylock_bh(spinlock_t *lock)
+{
+	return spin_trylock_bh(lock);
+}
+
+__newtcp void newtcp_lockdep_assert_held(spinlock_t *lock)
+{
+	lockdep_assert_held(lock);
+}
+
+__newtcp void newtcp_local_bh_disable(void)
+{
+	local_bh_disable();
+}
+
+__newtcp void newtcp_local_bh_enable(void)
+{
+	local_bh_enable();
+}
+
+__newtcp unsigned long newtcp_jiffies(void)
+{
+	return jiffies;
+}
+
+__newtcp unsigned long newtcp_nsecs_to_jiffies(u64 ns)
+{
+	return nsecs_to_jiffies(ns);
+}
+
+__newtcp bool newtcp_timer_pending(const struct timer_list *timer)
+{
+	return timer_pending(timer);
+}
+
+__newtcp void newtcp_timer_setup(struct timer_list *timer,
+				 void (*func)(struct timer_list *timer))
+{
+	timer_setup(timer, func, 0);
+}
+
+__newtcp int newtcp_percpu_counter_init(struct percpu_counter *fbc)
+{
+	return percpu_counter_init(fbc, 0, GFP_KERNEL);
+}
+
+__newtcp void newtcp_percpu_counter_destroy(struct percpu_counter *fbc)
+{
+	percpu_counter_destroy(fbc);
+}
+
+__newtcp s64 newtcp_percpu_counter_sum(struct percpu_counter *fbc)
+{
+	return percpu_counter_sum(fbc);
+}
+
+__newtcp long newtcp_proto_memory_pages(void)
+{
+	long pages = atomic_long_read(&newtcp_memory_allocated);
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		pages += per_cpu(newtcp_memory_per_cpu_fw_alloc, cpu);
+	return pages;
+}
+
+__newtcp u32 newtcp_random_below(u32 ceiling)
+{
+	return get_random_u32_below(ceiling);
+}
+
+__newtcp u64 newtcp_siphash(const void *data, size_t len,
+			    const siphash_key_t *key)
+{
+	return siphash(data, len, key);
+}
+
+__newtcp struct netns_mynewtcp *newtcp_netns(struct net *net)
+{
+	return &net->mynewtcp;
+}
+
+__newtcp bool newtcp_is_init_net(const struct net *net)
+{
+	return net_eq(net, &init_net);
+}
+
+__newtcp u32 newtcp_net_hash_mix(const struct net *net)
+{
+	return net_hash_mix(net);
+}
+
+__newtcp bool newtcp_is_local_reserved_port(const struct net *net, u16 port)
+{
+	return inet_is_local_reserved_port(net, port);
+}
+
+__newtcp bool newtcp_port_needs_capability(struct net *net, u16 port)
+{
+	return inet_port_requires_bind_service(net, port);
+}
+
+__newtcp int newtcp_somaxconn(const struct net *net)
+{
+	return READ_ONCE(net->core.sysctl_somaxconn);
+}
+
+__newtcp bool newtcp_ipv6_enabled(void)
+{
+	return IS_ENABLED(CONFIG_MY_NEWTCP_IPV6) && ipv6_mod_enabled();
+}
+
+#ifdef CONFIG_MY_NEWTCP_KUNIT_TEST
+/* Tests run before anything in user space has done this. */
+__newtcp int newtcp_loopback_up(void)
+{
+	int err;
+
+	rtnl_lock();
+	err = dev_open(init_net.loopback_dev, NULL);
+	rtnl_unlock();
+	return err;
+}
+#endif

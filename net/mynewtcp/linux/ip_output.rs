@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Packets going out: on a socket with its route, and without one for connections that have no
+//! socket.
+//!
+//! Checksums are left to the device (or to the stack, at the last moment): the field gets the
+//! sum of the pseudo-header, with our protocol number.
+
+use super::{
+    addr::Flow,
+    bindings as b,
+    net::Net,
+    netns,
+    proto::Protocol,
+    skb::{
+        self,
+        SkBuff, //
+    },
+    sock::{
+        Ctx,
+        Sock, //
+    },
+};
+use kernel::{
+    error::to_result,
+    prelude::*, //
+};
+
+/// The header without options.
+const HEADER_LEN: usize = 20;
+/// The header with all the options there can be.
+const MAX_HEADER_LEN: usize = 60;
+
+impl<E: Protocol> Ctx<'_, E> {
+    /// Sends `skb`, payload or none, behind `header`: header and options with the checksum field
+    /// zero. A payload of more than `mss` bytes leaves as a superpacket of segments of that size.
+    ///
+    /// An error means that the packet went nowhere. Success means that it was handed to IP.
+    pub(crate) fn transmit(&mut self, mut skb: SkBuff, header: &[u8], mss: u16) -> Result {
+        let sk = self.as_raw();
+        let payload = skb.len();
+        push_header(&mut skb, header)?;
+        let flow = self.flow();
+        set_checksum(&skb, &flow);
+        if mss != 0 && payload > u32::from(mss) {
+            let segs = payload.div_ceil(u32::from(mss)).min(u32::from(u16::MAX)) as u16;
+            // SAFETY: The skb is ours; its clones share the payload pages, and the segment size
+            // is written anew for each transmission.
+            unsafe { b::newtcp_skb_set_gso(skb.as_raw(), mss, segs, b::newtcp_gso_type(sk)) };
+        } else {
+            // SAFETY: As above.
+            unsafe { b::newtcp_skb_set_gso(skb.as_raw(), 0, 1, 0) };
+        }
+        // SAFETY: The socket is locked and has the addresses of its flow; the skb is ours and
+        // goes to IP, which frees it in any case.
+        let sent = unsafe {
+            b::newtcp_skb_clear_ip_cb(skb.as_raw());
+            b::newtcp_skb_set_owner_w(skb.as_raw(), sk);
+            b::newtcp_ip_queue_xmit(sk, skb.into_raw(), !flow.is_v4())
+        };
+        // A queue that is full has dropped the packet: to the sender it is lost on the way.
+        to_result(sent.min(0))
+    }
+}
+
+/// Puts the header in front of the payload.
+fn push_header(skb: &mut SkBuff, header: &[u8]) -> Result {
+    if !(HEADER_LEN..=MAX_HEADER_LEN).contains(&header.len()) || header.len() % 4 != 0 {
+        return Err(EINVAL);
+    }
+    // SAFETY: The skb is ours and was allocated with room for all headers.
+    unsafe {
+        let to = b::skb_push(skb.as_raw(), header.len() as u32);
+        core::ptr::copy_nonoverlapping(header.as_ptr(), to.cast(), header.len());
+        b::newtcp_skb_reset_transport_header(skb.as_raw());
+    }
+    Ok(())
+}
+
+/// Leaves the checksum to the device.
+fn set_checksum(skb: &SkBuff, flow: &Flow) {
+    let len = skb.len();
+    // SAFETY: The skb is ours, and its transport header has just been written.
+    unsafe {
+        let pseudo = if flow.is_v4() {
+            b::newtcp_pseudo4(flow.laddr.be32(), flow.raddr.be32(), len)
+        } else {
+            b::newtcp_pseudo6(flow.laddr.as_in6(), flow.raddr.as_in6(), len)
+        };
+        b::newtcp_checksum_partial(skb.as_raw(), pseudo);
+    }
+}
+
+/// How a packet without a socket of its own goes.
+pub(super) struct Manner {
+    /// The interface, 0 for whichever the route says.
+    pub(super) oif: u32,
+    /// The mark for policy routing.
+    pub(super) mark: u32,
+    /// The type of service or traffic class.
+    pub(super) tos: u8,
+}
+
+impl Manner {
+    /// As the packets of a socket go.
+    pub(super) fn of_sock<E: Protocol>(sk: &Sock<E>) -> Self {
+        Self {
+            oif: sk.bound_ifindex(),
+            mark: sk.mark(),
+            // SAFETY: `sk` is live.
+            tos: unsafe { b::newtcp_sk_tos(sk.as_raw()) },
+        }
+    }
+}
+
+/// Answers a packet for which there is no socket.
+pub(super) fn reply(net: &Net, flow: &Flow, manner: &Manner, header: &[u8]) -> Result {
+    send(net, core::ptr::null(), flow, manner, header)
+}
+
+/// Sends a segment without payload for a connection that has no socket of its own. `sk` lends
+/// its options.
+pub(super) fn send_control<E: Protocol>(
+    net: &Net,
+    sk: Option<&Sock<E>>,
+    flow: &Flow,
+    manner: &Manner,
+    header: &[u8],
+) -> Result {
+    let sk = sk.map_or(core::ptr::null(), |sk| sk.as_raw().cast_const());
+    send(net, sk, flow, manner, header)
+}
+
+fn send(net: &Net, sk: *const b::sock, flow: &Flow, manner: &Manner, header: &[u8]) -> Result {
+    let ctl = netns::control_socks(net).ok_or(ENETDOWN)?;
+    let mut skb = skb::alloc_control().ok_or(ENOMEM)?;
+    push_header(&mut skb, header)?;
+    set_checksum(&skb, flow);
+    let oif = match manner.oif {
+        0 if needs_interface(flow) => flow.ifindex,
+        oif => oif,
+    };
+    // SAFETY: The control sockets live as long as the namespace; `sk` is live or null; the skb
+    // is ours and goes to IP, which frees it in any case.
+    let sent = unsafe {
+        b::newtcp_skb_clear_ip_cb(skb.as_raw());
+        if flow.is_v4() {
+            b::newtcp_send_control4(
+                ctl.v4,
+                sk,
+                skb.into_raw(),
+                flow.laddr.be32(),
+                flow.raddr.be32(),
+                oif as i32,
+                manner.mark,
+                manner.tos,
+            )
+        } else {
+            let Some(v6) = ctl.v6 else {
+                return Err(EAFNOSUPPORT);
+            };
+            b::newtcp_send_control6(
+                v6,
+                sk,
+                skb.into_raw(),
+                flow.laddr.as_in6(),
+                flow.raddr.as_in6(),
+                oif as i32,
+                manner.mark,
+                manner.tos,
+            )
+        }
+    };
+    to_result(sent.min(0))
+}
+
+/// An address that says nothing without an interface.
+fn needs_interface(flow: &Flow) -> bool {
+    flow.laddr.is_link_local() || flow.raddr.is_link_local()
+}

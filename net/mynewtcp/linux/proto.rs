@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a protocol has to provide, and the `struct proto` made of it.
+//!
+//! A protocol implements [`Protocol`] on its per-socket object. Each method says in its
+//! argument's type which lock is held and whether it may sleep; `callbacks` has the C functions
+//! that call them.
+
+pub(super) mod callbacks;
+
+use super::{
+    addr::SocketAddr,
+    bindings as b,
+    icmp::IcmpError,
+    mini::MiniRef,
+    msg::Msg,
+    net::Net,
+    poll::PollMask,
+    rx::Rx,
+    skb::{
+        SkBuff,
+        SkbCb, //
+    },
+    sock::{
+        Locked,
+        NewtcpSock,
+        Owned,
+        Sock,
+        SockRef, //
+    },
+    sockopt::{
+        OptIn,
+        OptOut, //
+    },
+    statics::Statics,
+    time::Timeout,
+};
+use core::mem::offset_of;
+use kernel::{
+    ffi,
+    prelude::*,
+    seq_file::SeqFile, //
+};
+
+/// The protocol's number in the IP header.
+pub(crate) const IP_PROTOCOL: u8 = b::NEWTCP_IPPROTO as u8;
+
+/// The name of the protocol in `/proc/net/protocols`.
+const NAME: &[u8] = b"NEW_TCP";
+
+/// A transport protocol, implemented on the object that each of its sockets has.
+pub(crate) trait Protocol: Send + Sized + Unpin + 'static {
+    /// The part of a socket that needs no lock: atomics.
+    type Shared: Default + Send + Sync;
+    /// What a half-open connection carries.
+    type Request: Send + 'static;
+    /// What a connection in TIME-WAIT carries.
+    type TimeWait: Send + 'static;
+    /// What a network namespace carries.
+    type Net: Send + Sync + 'static;
+    /// The control block of an skb in a queue.
+    type Cb: SkbCb;
+
+    /// The static tables of this protocol.
+    fn statics() -> &'static Statics<Self>;
+
+    /// The object of a new socket, initialised in place.
+    fn new(sk: &Sock<Self>) -> impl PinInit<Self, Error>;
+
+    /// The object of a new namespace.
+    fn net_init(net: &Net) -> Result<Self::Net>;
+
+    /// Writes the counters of a namespace, one to a line.
+    fn show_counters(net: &Net, out: &SeqFile);
+
+    // Process context, nothing locked.
+
+    /// The last file has been closed. Leads to [`Locked::destroy`], now or when the connection
+    /// is over.
+    fn close(sk: &Sock<Self>, timeout: Timeout);
+    /// The next connection of a listener.
+    fn accept(sk: &Sock<Self>, nonblocking: bool) -> Result<SockRef<Self>>;
+    /// Sends `len` bytes.
+    fn sendmsg(sk: &Sock<Self>, msg: &mut Msg<'_>, len: usize) -> Result<usize>;
+    /// Receives up to `len` bytes.
+    fn recvmsg(sk: &Sock<Self>, msg: &mut Msg<'_>, len: usize, flags: u32) -> Result<usize>;
+    /// Answers an [`ioctl`](super::ioctl) with a number.
+    fn ioctl(sk: &Sock<Self>, cmd: u32) -> Result<i32>;
+    /// Sets an option of any level except `SOL_SOCKET`.
+    fn setsockopt(sk: &Sock<Self>, level: i32, name: i32, value: OptIn<'_>) -> Result;
+    /// Reads an option of any level except `SOL_SOCKET`.
+    fn getsockopt(sk: &Sock<Self>, level: i32, name: i32, out: OptOut<'_>) -> Result;
+    /// What the socket is ready for. Must not sleep.
+    fn poll(sk: &Sock<Self>) -> PollMask;
+    /// Ends the connection with `err` (SOCK_DESTROY).
+    fn abort(sk: &Sock<Self>, err: Error) -> Result;
+    /// How many bytes a read would find.
+    fn peek_len(sk: &Sock<Self>) -> usize;
+
+    // Process context, socket locked.
+
+    /// Starts a connection: on success the state is SYN-SENT and the caller waits for it to
+    /// change.
+    fn connect(sk: &mut Owned<'_, Self>, addr: SocketAddr) -> Result;
+    /// Ends a connection, or an attempt, at once; the socket can be used again.
+    fn disconnect(sk: &mut Owned<'_, Self>, flags: i32) -> Result;
+    /// Starts listening, or changes the backlog.
+    fn listen(sk: &mut Owned<'_, Self>, backlog: u32) -> Result;
+    /// The user shut down the directions in `how`.
+    fn shutdown(sk: &mut Owned<'_, Self>, how: i32);
+    /// Takes a local port, any if `port` is 0.
+    fn get_port(sk: &mut Owned<'_, Self>, port: u16) -> Result;
+
+    // Socket locked, must not sleep.
+
+    /// Gives the local port back.
+    fn put_port(sk: &mut Locked<'_, Self>);
+    /// `SO_KEEPALIVE` has changed.
+    fn keepalive(sk: &mut Locked<'_, Self>, on: bool);
+    /// A packet for the socket, directly or from its backlog.
+    fn receive_locked(sk: &mut Locked<'_, Self>, skb: SkBuff);
+    /// The timer has gone off, maybe early.
+    fn on_timer(sk: &mut Locked<'_, Self>);
+    /// A process is about to release the socket.
+    fn on_release(_sk: &mut Locked<'_, Self>) {}
+
+    // Any context, nothing locked, must not sleep.
+
+    /// A condition of the protocol's for letting a writer in.
+    fn memory_free(sk: &Sock<Self>, wake: bool) -> bool;
+
+    // Softirq, nothing locked, under RCU.
+
+    /// A packet of the protocol: its header of 20 bytes is linear, its checksum sum begun.
+    fn receive(skb: SkBuff, rx: &Rx<'_>);
+    /// An ICMP message about a packet of ours.
+    fn icmp_error(error: &IcmpError<'_>);
+    /// The timer of a half-open connection has gone off, maybe early.
+    fn request_timer(request: &MiniRef<Self, Self::Request>);
+    /// The timer of a connection in TIME-WAIT has gone off, maybe early.
+    fn time_wait_timer(time_wait: &MiniRef<Self, Self::TimeWait>);
+}
+
+const fn name() -> [ffi::c_char; 32] {
+    let mut name = [0; 32];
+    let mut i = 0;
+    while i < NAME.len() {
+        name[i] = NAME[i];
+        i += 1;
+    }
+    name
+}
+
+/// `struct proto` of protocol `E`, which [`Registration`](super::init) hands to the C stack.
+pub(super) const fn table<E: Protocol>() -> b::proto {
+    let mut proto: b::proto = pin_init::zeroed();
+    proto.name = name();
+    proto.close = Some(callbacks::close::<E>);
+    proto.pre_connect = Some(callbacks::pre_connect);
+    proto.connect = Some(callbacks::connect::<E>);
+    proto.disconnect = Some(callbacks::disconnect::<E>);
+    proto.accept = Some(callbacks::accept::<E>);
+    proto.ioctl = Some(callbacks::ioctl::<E>);
+    proto.init = Some(callbacks::init::<E>);
+    proto.destroy = Some(callbacks::destroy::<E>);
+    proto.shutdown = Some(callbacks::shutdown::<E>);
+    proto.setsockopt = Some(callbacks::setsockopt::<E>);
+    proto.getsockopt = Some(callbacks::getsockopt::<E>);
+    proto.keepalive = Some(callbacks::keepalive::<E>);
+    proto.sendmsg = Some(callbacks::sendmsg::<E>);
+    proto.recvmsg = Some(callbacks::recvmsg::<E>);
+    proto.backlog_rcv = Some(callbacks::backlog_rcv::<E>);
+    proto.release_cb = Some(callbacks::release_cb::<E>);
+    proto.hash = Some(callbacks::hash);
+    proto.unhash = Some(callbacks::unhash::<E>);
+    proto.get_port = Some(callbacks::get_port::<E>);
+    proto.put_port = Some(callbacks::put_port::<E>);
+    proto.stream_memory_free = Some(callbacks::stream_memory_free::<E>);
+    proto.diag_destroy = Some(callbacks::diag_destroy::<E>);
+    proto.enter_memory_pressure = Some(callbacks::enter_memory_pressure);
+    proto.leave_memory_pressure = Some(callbacks::leave_memory_pressure);
+    proto.memory_allocated = &raw mut b::newtcp_memory_allocated;
+    proto.per_cpu_fw_alloc = &raw mut b::newtcp_memory_per_cpu_fw_alloc;
+    proto.sockets_allocated = &raw mut b::newtcp_sockets_allocated;
+    proto.memory_pressure = &raw mut b::newtcp_memory_pressure;
+    proto.sysctl_mem = (&raw mut b::newtcp_sysctl_mem).cast();
+    proto.sysctl_wmem_offset = b::NEWTCP_SYSCTL_WMEM_OFFSET;
+    proto.sysctl_rmem_offset = b::NEWTCP_SYSCTL_RMEM_OFFSET;
+    proto.max_header = b::NEWTCP_MAX_HEADER as ffi::c_int;
+    // A write to a socket that is not connected is an error, not a reason to bind it.
+    proto.no_autobind = true;
+    proto.obj_size = size_of::<NewtcpSock<E>>() as u32;
+    proto.ipv6_pinfo_offset = offset_of!(NewtcpSock<E>, inet6) as u32;
+    proto
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Random numbers, and the hashes that peers must not be able to predict.
+
+use super::{
+    addr::Flow,
+    bindings as b, //
+};
+use kernel::sync::SetOnce;
+
+/// The key of [`keyed_hash`], drawn once at start-up.
+static HASH_KEY: SetOnce<b::siphash_key_t> = SetOnce::new();
+
+/// Draws the key of the connection tables.
+pub(super) fn init() {
+    let mut key: b::siphash_key_t = pin_init::zeroed();
+    // SAFETY: `key` is writable for its whole size.
+    unsafe { b::get_random_bytes((&raw mut key).cast(), size_of::<b::siphash_key_t>()) };
+    HASH_KEY.populate(key);
+}
+
+/// A hash for tables of ours that strangers can fill.
+pub(crate) fn keyed_hash(bytes: &[u8]) -> u32 {
+    static NO_KEY: b::siphash_key_t = pin_init::zeroed();
+    let key = HASH_KEY.as_ref().unwrap_or(&NO_KEY);
+    // SAFETY: Both pointers are valid for reads of the lengths that go with them.
+    let hash = unsafe { b::newtcp_siphash(bytes.as_ptr().cast(), bytes.len(), key) };
+    (hash ^ (hash >> 32)) as u32
+}
+
+/// 32 random bits.
+#[inline]
+pub(crate) fn u32() -> u32 {
+    // SAFETY: No requirements; callable from any context.
+    unsafe { b::get_random_u32() }
+}
+
+/// A random number below `ceiling`, which must not be 0 (0 gives 0).
+#[inline]
+pub(crate) fn below(ceiling: u32) -> u32 {
+    if ceiling == 0 {
+        return 0;
+    }
+    // SAFETY: `ceiling` is not zero.
+    unsafe { b::newtcp_random_below(ceiling) }
+}
+
+/// 64 random bits.
+#[inline]
+pub(crate) fn u64() -> u64 {
+    (u64::from(u32()) << 32) | u64::from(u32())
+}
+
+/// A number that is the same for a four-tuple until the next boot and that nobody outside can
+/// compute; `salt` gives unrelated numbers for unrelated uses.
+///
+/// RFC 6528 builds initial sequence numbers as clock + F(four-tuple, secret): this is F.
+pub(crate) fn flow_secret(flow: &Flow, salt: u32) -> u32 {
+    let mut bytes = [0u8; 40];
+    bytes[..16].copy_from_slice(flow.laddr.octets());
+    bytes[16..32].copy_from_slice(flow.raddr.octets());
+    bytes[32..34].copy_from_slice(&flow.lport.to_ne_bytes());
+    bytes[34..36].copy_from_slice(&flow.rport.to_ne_bytes());
+    bytes[36..].copy_from_slice(&salt.to_ne_bytes());
+    keyed_hash(&bytes)
+}

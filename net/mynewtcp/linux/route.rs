@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The route of a connection, and what is asked of it.
+
+use super::{
+    addr::{
+        Flow,
+        Ip,
+        SocketAddr, //
+    },
+    bindings as b,
+    ip_output::Manner,
+    proto::Protocol,
+    sock::{
+        Ctx,
+        Owned, //
+    },
+};
+use kernel::{
+    error::to_result,
+    prelude::*, //
+};
+
+/// What a route allows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Route {
+    /// The largest IP packet that the path takes whole, as far as is known.
+    pub(crate) mtu: u32,
+    /// The largest IP packet that we want to be sent: the MTU of our own link.
+    pub(crate) advertised_mtu: u32,
+    /// The bytes of IP header, options included, in front of ours.
+    pub(crate) header_len: u32,
+    /// The largest superpacket, IP header included.
+    pub(crate) gso_max_size: u32,
+}
+
+impl<E: Protocol> Owned<'_, E> {
+    /// Finds the way to `remote` and makes it the socket's, with the source address that goes
+    /// with it if the user has bound none, and `remote` as the peer. To be followed by
+    /// [`new_ports`](Ctx::new_ports) once our port is known.
+    pub(crate) fn connect_route(&mut self, remote: SocketAddr) -> Result {
+        let mut to = remote.ip;
+        if self.is_v6() {
+            to = self.connect_scope(&remote)?;
+        }
+        if to.is_multicast() {
+            return Err(ENETUNREACH);
+        }
+        let mut from = Ip::default();
+        let sk = self.as_raw();
+        // SAFETY: The process owns the socket; all addresses are valid.
+        to_result(unsafe {
+            if to.is_v4() {
+                b::newtcp_route_connect4(sk, from.as_in6_mut(), to.as_in6_mut(), remote.port)
+            } else {
+                b::newtcp_route_connect6(sk, from.as_in6_mut(), to.as_in6(), remote.port)
+            }
+        })?;
+        if self.local().ip.is_unspecified() {
+            self.set_local_addr(from);
+        }
+        self.set_remote(to, remote.port);
+        // SAFETY: The process owns the socket.
+        unsafe { b::newtcp_sk_set_txhash(sk) };
+        Ok(())
+    }
+
+    /// What IPv6 asks of an address to connect to; the address meant.
+    fn connect_scope(&mut self, remote: &SocketAddr) -> Result<Ip> {
+        let mut to = remote.ip;
+        if to == Ip::V6_ANY {
+            // To nobody is to ourselves.
+            to = if self.local().ip.is_v4() {
+                Ip::V4_LOOPBACK
+            } else {
+                Ip::V6_LOOPBACK
+            };
+        }
+        if to.is_v4() && self.is_v6only() {
+            return Err(ENETUNREACH);
+        }
+        // A socket bound to an address of one kind does not reach one of the other.
+        let local = self.local().ip;
+        if local != Ip::V6_ANY && local.is_v4() != to.is_v4() {
+            return Err(if local.is_v4() { EINVAL } else { ENETUNREACH });
+        }
+        if to.is_v4() && local == Ip::V6_ANY {
+            // The route lookup takes the source from the IPv4 fields.
+            self.set_local_addr(Ip::V4_ANY);
+        }
+        // SAFETY: The process owns the socket.
+        to_result(unsafe {
+            b::newtcp_connect6_scope(
+                self.as_raw(),
+                remote.flowinfo,
+                remote.scope,
+                to.is_link_local(),
+            )
+        })?;
+        Ok(to)
+    }
+}
+
+impl<E: Protocol> Ctx<'_, E> {
+    /// Looks the route up again now that both ports are known: policy and multipath may depend
+    /// on them.
+    pub(crate) fn new_ports(&mut self) -> Result {
+        if self.sends_v6() {
+            return self.route6();
+        }
+        // SAFETY: The socket is locked.
+        to_result(unsafe { b::newtcp_route_newports4(self.as_raw()) })
+    }
+
+    /// The route of a connection that a listener has accepted: its addresses are set.
+    pub(super) fn route_accepted(&mut self) -> Result {
+        if self.sends_v6() {
+            return self.route6();
+        }
+        let (mut from, mut to) = (Ip::default(), self.remote());
+        // SAFETY: The socket is locked; all addresses are valid.
+        to_result(unsafe {
+            b::newtcp_route_connect4(
+                self.as_raw(),
+                from.as_in6_mut(),
+                to.ip.as_in6_mut(),
+                to.port,
+            )
+        })
+    }
+
+    fn route6(&mut self) -> Result {
+        let (mut from, to) = (Ip::default(), self.remote());
+        // SAFETY: The socket is locked; all addresses are valid.
+        to_result(unsafe {
+            b::newtcp_route_connect6(self.as_raw(), from.as_in6_mut(), to.ip.as_in6(), to.port)
+        })
+    }
+
+    /// What a listener would get for a connection to the far end of `flow`.
+    pub(crate) fn route_to(&self, flow: &Flow) -> Result<Route> {
+        let v6 = !flow.is_v4();
+        let (mut mtu, mut advertised_mss) = (0, 0);
+        let manner = Manner::of_sock(self);
+        // SAFETY: The socket is locked; all pointers are valid.
+        to_result(unsafe {
+            b::newtcp_route_probe(
+                self.as_raw(),
+                flow.laddr.as_in6(),
+                flow.raddr.as_in6(),
+                flow.lport,
+                flow.rport,
+                match manner.oif {
+                    0 if flow.raddr.is_link_local() => flow.ifindex,
+                    oif => oif,
+                } as i32,
+                manner.mark,
+                &raw mut mtu,
+                &raw mut advertised_mss,
+            )
+        })?;
+        let header_len = if v6 { 40 } else { 20 };
+        Ok(Route {
+            mtu,
+            advertised_mtu: advertised_mss.saturating_add(header_len + 20),
+            header_len,
+            gso_max_size: b::NEWTCP_GSO_MAX_SIZE,
+        })
+    }
+
+    /// Forgets the route: the next packet looks for one.
+    pub(crate) fn reset_route(&mut self) {
+        // SAFETY: The socket is locked.
+        unsafe { b::newtcp_route_reset(self.as_raw()) };
+    }
+
+    /// The path has not carried our packets for a while: look for another.
+    pub(crate) fn distrust_route(&mut self) {
+        // SAFETY: The socket is locked.
+        unsafe { b::newtcp_dst_negative_advice(self.as_raw()) };
+    }
+
+    /// The peer has answered: its neighbour entry is good.
+    pub(crate) fn confirm_neighbour(&mut self) {
+        // SAFETY: The socket is locked.
+        unsafe { b::newtcp_dst_confirm(self.as_raw()) };
+    }
+
+    /// The path MTU, bytes of IP packet; 0 without a route.
+    pub(crate) fn mtu(&self) -> u32 {
+        // SAFETY: The socket is locked.
+        unsafe { b::newtcp_dst_mtu(self.as_raw()) }
+    }
+
+    /// The largest packet that we want to be sent, bytes of IP packet.
+    pub(crate) fn advertised_mtu(&self) -> u32 {
+        // SAFETY: The socket is locked. The route speaks of the payload behind plain headers.
+        let mss = unsafe { b::newtcp_dst_advmss(self.as_raw()) };
+        mss.saturating_add(if self.sends_v6() { 60 } else { 40 })
+    }
+
+    /// The bytes of IP header in front of ours, options included.
+    pub(crate) fn header_len(&self) -> u32 {
+        // SAFETY: The socket is live.
+        unsafe { b::newtcp_ip_header_len(self.as_raw(), self.sends_v6()) }
+    }
+
+    /// The largest superpacket, IP header included; small if the route's device takes none.
+    pub(crate) fn max_gso_size(&self) -> u32 {
+        // SAFETY: The socket is locked.
+        unsafe {
+            if b::newtcp_can_gso(self.as_raw()) {
+                b::newtcp_gso_max_size(self.as_raw())
+            } else {
+                0
+            }
+        }
+    }
+
+    /// How many segments a superpacket may have.
+    pub(crate) fn max_gso_segs(&self) -> u32 {
+        // SAFETY: The socket is locked.
+        unsafe { b::newtcp_gso_max_segs(self.as_raw()) }
+    }
+
+    /// A hop on the path takes packets of `mtu` bytes only.
+    pub(crate) fn update_pmtu(&mut self, mtu: u32) {
+        // SAFETY: The socket is locked.
+        unsafe { b::newtcp_update_pmtu(self.as_raw(), self.sends_v6(), mtu) };
+    }
+
+    /// True unless the user has switched path MTU discovery off.
+    pub(crate) fn discovers_pmtu(&self) -> bool {
+        // SAFETY: The socket is live.
+        unsafe { b::newtcp_pmtu_discovery(self.as_raw(), self.sends_v6()) }
+    }
+
+    /// Marks our packets as able to carry a congestion mark, or not.
+    pub(crate) fn set_ecn(&mut self, capable: bool) {
+        // SAFETY: The socket is locked.
+        unsafe { b::newtcp_ecn_xmit(self.as_raw(), capable) };
+    }
+}

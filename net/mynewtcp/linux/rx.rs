@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Packets coming in: the handlers that IPv4 and IPv6 call for the protocol's number, and the
+//! steps from there to a socket.
+
+use super::{
+    addr::{
+        Flow,
+        Ip, //
+    },
+    bindings as b, icmp,
+    ip_output::{
+        self,
+        Manner, //
+    },
+    net::Net,
+    proto::Protocol,
+    skb::{
+        reason,
+        DropReason,
+        SkBuff,
+        SkbRef, //
+    },
+    sock::{
+        Locked,
+        Sock, //
+    },
+};
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::{
+    ffi,
+    prelude::*,
+    sync::rcu, //
+};
+
+/// The bytes of header that are linear when a packet is handed on.
+const HEADER_LEN: u32 = 20;
+
+/// `struct net_protocol` of protocol `E`.
+pub(super) const fn table4<E: Protocol>() -> b::net_protocol {
+    let mut table: b::net_protocol = pin_init::zeroed();
+    table.handler = Some(receive::<E>);
+    table.err_handler = Some(icmp::error4::<E>);
+    // no_policy: policy is checked for the socket, once that is known.
+    // icmp_strict_tag_validation: an ICMP error must quote a packet for a protocol we have.
+    table._bitfield_1 = b::__BindgenBitfieldUnit::new([0b11u8.to_le()]);
+    table
+}
+
+/// `struct inet6_protocol` of protocol `E`.
+pub(super) const fn table6<E: Protocol>() -> b::inet6_protocol {
+    let mut table: b::inet6_protocol = pin_init::zeroed();
+    table.handler = Some(receive::<E>);
+    table.err_handler = Some(icmp::error6::<E>);
+    table.flags = b::INET6_PROTO_NOPOLICY | b::INET6_PROTO_FINAL;
+    table
+}
+
+/// Called by the IP layer in softirq, under RCU, with a packet that becomes ours. Anything but 0
+/// would mean "deliver it to another protocol".
+unsafe extern "C" fn receive<E: Protocol>(skb: *mut b::sk_buff) -> ffi::c_int {
+    // SAFETY: The packet is given to us.
+    let mut skb = unsafe { SkBuff::from_raw(NonNull::new_unchecked(skb)) };
+    match admit(&mut skb) {
+        Ok(()) => {
+            // SAFETY: The network header of a received packet is in its head; what `Rx` borrows
+            // from it lives until the packet is queued or freed, and a reader of the IP header
+            // gets its own look at it.
+            let rx = unsafe { Rx::of_raw(skb.as_raw()) };
+            E::receive(skb, &rx);
+        }
+        Err(reason) => skb.drop_with(reason),
+    }
+    0
+}
+
+/// What has to be true of a packet before anyone looks at it.
+fn admit(skb: &mut SkBuff) -> Result<(), DropReason> {
+    // SAFETY: A live packet in exclusive use, fresh from the IP layer.
+    unsafe {
+        if !b::newtcp_skb_is_for_host(skb.as_raw()) {
+            return Err(reason::NOT_SPECIFIED);
+        }
+        if !skb.may_pull(HEADER_LEN) {
+            return Err(reason::PKT_TOO_SMALL);
+        }
+        if !b::newtcp_checksum_init(skb.as_raw()) {
+            return Err(reason::CHECKSUM);
+        }
+    }
+    Ok(())
+}
+
+/// Where a packet came from, read off its headers once.
+pub(crate) struct Rx<'a> {
+    net: *mut b::net,
+    flow: Flow,
+    tos: u8,
+    reply_mark: u32,
+    flowinfo: u32,
+    _packet: PhantomData<&'a ()>,
+}
+
+impl Rx<'_> {
+    /// # Safety
+    ///
+    /// `skb` must be a received packet with its network and transport headers in its head, and
+    /// not queued for the user yet.
+    pub(super) unsafe fn of<'a>(skb: &'a SkbRef) -> Rx<'a> {
+        // SAFETY: By the contract.
+        unsafe { Rx::of_raw(skb.as_raw()) }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`of`](Self::of); the namespace must stay alive for `'a`, as it does under RCU and
+    /// while a socket of it is held.
+    unsafe fn of_raw<'a>(skb: *mut b::sk_buff) -> Rx<'a> {
+        let (mut laddr, mut raddr) = (Ip::default(), Ip::default());
+        let (mut lport, mut rport) = (0, 0);
+        // SAFETY: By the contract.
+        unsafe {
+            b::newtcp_skb_flow(
+                skb,
+                laddr.as_in6_mut(),
+                raddr.as_in6_mut(),
+                &raw mut lport,
+                &raw mut rport,
+            );
+            let net = b::newtcp_skb_net(skb);
+            Rx {
+                net,
+                flow: Flow {
+                    net: Net::from_raw(net).id(),
+                    laddr,
+                    lport,
+                    raddr,
+                    rport,
+                    ifindex: b::newtcp_skb_iif(skb).max(0) as u32,
+                },
+                tos: b::newtcp_skb_tos(skb),
+                reply_mark: b::newtcp_skb_reply_mark(skb),
+                flowinfo: b::newtcp_skb_flowinfo(skb),
+                _packet: PhantomData,
+            }
+        }
+    }
+
+    /// The namespace.
+    pub(crate) fn net(&self) -> &Net {
+        // SAFETY: By the contract of `of_raw`.
+        unsafe { Net::from_raw(self.net) }
+    }
+
+    /// Its four-tuple, the receiver's end local; `ifindex` is where it came in.
+    pub(crate) fn flow(&self) -> Flow {
+        self.flow
+    }
+
+    /// The type of service or traffic class byte, ECN bits included.
+    pub(crate) fn tos(&self) -> u8 {
+        self.tos
+    }
+
+    /// The flow information of an IPv6 packet, 0 for IPv4.
+    pub(crate) fn flowinfo(&self) -> u32 {
+        self.flowinfo
+    }
+
+    /// True if a packet for which there is no socket may be answered: IPsec policy allows it.
+    pub(crate) fn may_reply(&self, skb: &SkBuff) -> bool {
+        // SAFETY: A live packet in softirq; no socket is allowed.
+        unsafe { b::newtcp_policy_check(core::ptr::null_mut(), skb.as_raw()) }
+    }
+
+    /// Answers the packet with a segment without payload: `header` is header and options with
+    /// the checksum field zero. Best effort: an answer that cannot be sent is like one lost.
+    pub(crate) fn reply(&self, _skb: &SkBuff, header: &[u8]) {
+        let manner = Manner {
+            oif: 0,
+            mark: self.reply_mark,
+            // The answer goes the same class, but says nothing about congestion.
+            tos: self.tos & !3,
+        };
+        let _ = ip_output::reply(self.net(), &self.flow, &manner, header);
+    }
+}
+
+/// What is checked of every packet for a socket: IPsec policy, hop limit, filters. `header_len`
+/// bytes are the least that a filter must leave.
+pub(crate) fn accept<E: Protocol>(
+    sk: &Sock<E>,
+    skb: &mut SkBuff,
+    header_len: u32,
+) -> Result<(), DropReason> {
+    let (raw, packet) = (sk.as_raw(), skb.as_raw());
+    // SAFETY: Both are live, the packet is in exclusive use, and this is softirq under RCU.
+    unsafe {
+        if u32::from(b::newtcp_skb_hop_limit(packet))
+            < u32::from(b::newtcp_min_hop_limit(
+                raw,
+                b::newtcp_skb_is_ipv6(packet) && sk.is_v6(),
+            ))
+        {
+            return Err(reason::MIN_HOPS);
+        }
+        if !b::newtcp_policy_check(raw, packet) {
+            return Err(reason::XFRM_POLICY);
+        }
+        b::newtcp_nf_reset(packet);
+        match b::newtcp_filter(raw, packet, header_len) {
+            0 => Ok(()),
+            why => Err(DropReason(why as b::skb_drop_reason)),
+        }
+    }
+}
+
+/// The backlog of the socket is full; the packet has been dropped.
+#[derive(Debug)]
+pub(crate) struct BacklogFull;
+
+/// Gives a packet to a socket: now, or when the process that owns the socket releases it.
+pub(crate) fn deliver<E: Protocol>(sk: &Sock<E>, skb: SkBuff) -> Result<(), BacklogFull> {
+    let raw = sk.as_raw();
+    // SAFETY: Both are live; this is softirq, with at most a listener's lock held.
+    unsafe {
+        b::newtcp_note_input(raw, skb.as_raw());
+        b::newtcp_bh_lock_sock_nested(raw);
+    }
+    // SAFETY: The spin lock is held, so ownership cannot change.
+    let result = if unsafe { b::newtcp_sock_owned_by_user(raw) } {
+        to_backlog(sk, skb)
+    } else {
+        // SAFETY: The spin lock is held and no process owns the socket.
+        E::receive_locked(&mut unsafe { Locked::new(sk) }, skb);
+        Ok(())
+    };
+    // SAFETY: Taken above.
+    unsafe { b::newtcp_bh_unlock_sock(raw) };
+    result
+}
+
+/// The spin lock of the socket must be held.
+fn to_backlog<E: Protocol>(sk: &Sock<E>, skb: SkBuff) -> Result<(), BacklogFull> {
+    // As much again as the socket may hold, and room for acknowledgments, which are small but
+    // cost a packet each.
+    let limit = sk
+        .rcvbuf()
+        .saturating_add(sk.sndbuf() / 2)
+        .saturating_add(64 * 1024);
+    // SAFETY: Both are live, and the spin lock is held.
+    if unsafe { b::newtcp_sk_add_backlog(sk.as_raw(), skb.as_raw(), limit) } {
+        // The backlog has it now.
+        let _ = skb.into_raw();
+        return Ok(());
+    }
+    // SAFETY: Both are live.
+    unsafe { b::newtcp_count_drop(sk.as_raw(), skb.as_raw()) };
+    skb.drop_with(reason::BACKLOG);
+    Err(BacklogFull)
+}
+
+/// An RCU read-side critical section, which every look into the tables needs. Softirqs have one
+/// already; another costs nothing.
+pub(crate) fn rcu_read_lock() -> rcu::Guard {
+    rcu::read_lock()
+}

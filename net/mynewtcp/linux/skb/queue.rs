@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The queues of a socket, and the memory charges that come and go with membership.
+//!
+//! | queue | storage | charge |
+//! |---|---|---|
+//! | `unsent` | `sk_write_queue` | `sk_wmem_queued`, forward allocation |
+//! | `sent` | `tcp_rtx_queue` (a tree in `struct sock`) | the same |
+//! | `receive` | `sk_receive_queue` | `sk_rmem_alloc`, forward allocation |
+//! | `out_of_order` | a tree of ours | the same |
+//!
+//! All four belong to whoever holds the socket lock.
+
+use super::{
+    tree::SkbTreeMut,
+    SkBuff,
+    SkbRef, //
+};
+use crate::linux::{
+    bindings as b,
+    proto::Protocol,
+    sock::{
+        Ctx,
+        Sock, //
+    }, //
+};
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::prelude::*;
+
+/// Which of the two charges a queue makes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Charge {
+    Send,
+    Receive,
+}
+
+impl Charge {
+    /// # Safety
+    ///
+    /// The caller holds the lock of `sk` and is about to queue `skb` there.
+    pub(super) unsafe fn take(self, sk: *mut b::sock, skb: *mut b::sk_buff) {
+        match self {
+            // SAFETY: The caller holds the lock; `skb` is live.
+            Self::Send => unsafe { b::newtcp_wmem_charge(sk, b::newtcp_skb_truesize(skb) as i32) },
+            // SAFETY: As above; the destructor set here gives the charge back.
+            Self::Receive => unsafe { b::newtcp_skb_set_owner_r(skb, sk) },
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The caller holds the lock of `sk` (or has its last reference) and has just taken `skb`
+    /// out of a queue of this kind.
+    pub(super) unsafe fn give_back(self, sk: *mut b::sock, skb: *mut b::sk_buff) {
+        match self {
+            // SAFETY: The caller holds the lock; `skb` was charged in `take`, and every change
+            // of its truesize since then changed the charge by as much.
+            Self::Send => unsafe {
+                b::newtcp_wmem_uncharge(sk, b::newtcp_skb_truesize(skb) as i32)
+            },
+            // SAFETY: Runs the destructor that `take` set.
+            Self::Receive => unsafe { b::newtcp_skb_orphan(skb) },
+        }
+    }
+}
+
+/// All queues of a locked socket at once.
+pub(crate) struct Queues<'a, E: Protocol> {
+    sock: &'a Sock<E>,
+    unsent: SkbListMut<'a, E>,
+    sent: SkbTreeMut<'a, E>,
+    receive: SkbListMut<'a, E>,
+    out_of_order: SkbTreeMut<'a, E>,
+}
+
+impl<'a, E: Protocol> Queues<'a, E> {
+    /// The queues of the socket that `ctx` proves locked.
+    pub(in crate::linux) fn new(ctx: &'a mut Ctx<'_, E>) -> Self {
+        let sock: &'a Sock<E> = ctx;
+        let sk = sock.as_raw();
+        // SAFETY: `ctx` proves that the lock is held for `'a`; the four queues are distinct and
+        // live as long as the socket.
+        unsafe {
+            Self {
+                sock,
+                unsent: SkbListMut::new(sk, b::newtcp_write_queue(sk), Charge::Send),
+                sent: SkbTreeMut::new(sk, b::newtcp_sent_root(sk), Charge::Send),
+                receive: SkbListMut::new(sk, b::newtcp_receive_queue(sk), Charge::Receive),
+                out_of_order: SkbTreeMut::new(sk, sock.out_of_order_root(), Charge::Receive),
+            }
+        }
+    }
+
+    /// The socket.
+    pub(crate) fn sock(&self) -> &Sock<E> {
+        self.sock
+    }
+
+    /// Payload not sent yet, in order.
+    pub(crate) fn unsent(&self) -> &SkbListMut<'a, E> {
+        &self.unsent
+    }
+
+    /// Payload not sent yet, to change.
+    pub(crate) fn unsent_mut(&mut self) -> &mut SkbListMut<'a, E> {
+        &mut self.unsent
+    }
+
+    /// Payload sent and not acknowledged, by sequence number.
+    pub(crate) fn sent(&self) -> &SkbTreeMut<'a, E> {
+        &self.sent
+    }
+
+    /// Payload sent and not acknowledged, to change.
+    pub(crate) fn sent_mut(&mut self) -> &mut SkbTreeMut<'a, E> {
+        &mut self.sent
+    }
+
+    /// Received payload in order, for the user.
+    pub(crate) fn receive(&self) -> &SkbListMut<'a, E> {
+        &self.receive
+    }
+
+    /// Received payload in order, to change.
+    pub(crate) fn receive_mut(&mut self) -> &mut SkbListMut<'a, E> {
+        &mut self.receive
+    }
+
+    /// Received payload beyond a gap, by sequence number.
+    pub(crate) fn out_of_order(&self) -> &SkbTreeMut<'a, E> {
+        &self.out_of_order
+    }
+
+    /// Received payload beyond a gap, to change.
+    pub(crate) fn out_of_order_mut(&mut self) -> &mut SkbTreeMut<'a, E> {
+        &mut self.out_of_order
+    }
+
+    /// Moves the first unsent skb to the sent ones; the charge goes with it. False if there is
+    /// none, or if one with the same sequence number has been sent.
+    pub(crate) fn send_front(&mut self) -> bool {
+        let Some(skb) = NonNull::new(self.unsent.front_raw()) else {
+            return false;
+        };
+        self.unsent.unlink(skb.as_ptr());
+        // SAFETY: `skb` was just unlinked and keeps its charge, which is of the same kind.
+        if unsafe { self.sent.link(skb) } {
+            return true;
+        }
+        self.unsent.push_front_charged(skb);
+        false
+    }
+
+    /// Empties all four.
+    pub(crate) fn purge(&mut self) {
+        self.unsent.purge();
+        self.sent.purge();
+        self.receive.purge();
+        self.out_of_order.purge();
+    }
+}
+
+/// A queue of skbs in the order they were put there.
+pub(crate) struct SkbListMut<'a, E: Protocol> {
+    sk: *mut b::sock,
+    list: *mut b::sk_buff_head,
+    charge: Charge,
+    _lock: PhantomData<(&'a mut (), fn(E))>,
+}
+
+impl<E: Protocol> SkbListMut<'_, E> {
+    /// # Safety
+    ///
+    /// `list` must be a queue of `sk` of the kind `charge`, and the lock of `sk` must be held
+    /// while the value lives.
+    unsafe fn new(sk: *mut b::sock, list: *mut b::sk_buff_head, charge: Charge) -> Self {
+        Self {
+            sk,
+            list,
+            charge,
+            _lock: PhantomData,
+        }
+    }
+
+    fn front_raw(&self) -> *mut b::sk_buff {
+        // SAFETY: `list` is a live queue and the lock is held.
+        unsafe { b::newtcp_queue_front(self.list) }
+    }
+
+    fn back_raw(&self) -> *mut b::sk_buff {
+        // SAFETY: `list` is a live queue and the lock is held.
+        unsafe { b::newtcp_queue_back(self.list) }
+    }
+
+    fn unlink(&mut self, skb: *mut b::sk_buff) {
+        // SAFETY: Only members come here, and the lock is held.
+        unsafe { b::newtcp_queue_unlink(self.list, skb) };
+    }
+
+    fn push_front_charged(&mut self, skb: NonNull<b::sk_buff>) {
+        // SAFETY: `skb` is in no queue, and its charge is of this queue's kind.
+        unsafe { b::newtcp_queue_push_front(self.list, skb.as_ptr()) };
+    }
+
+    /// How many skbs there are.
+    pub(crate) fn len(&self) -> u32 {
+        // SAFETY: `list` is a live queue.
+        unsafe { b::newtcp_queue_len(self.list) }
+    }
+
+    /// True if there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.front_raw().is_null()
+    }
+
+    /// The first.
+    pub(crate) fn front(&self) -> Option<&SkbRef> {
+        let skb = self.front_raw();
+        // SAFETY: Members of the queue live until they leave it, which takes `&mut self`.
+        (!skb.is_null()).then(|| unsafe { SkbRef::from_raw(skb) })
+    }
+
+    /// The first, to change.
+    pub(crate) fn front_mut(&mut self) -> Option<&mut SkbRef> {
+        let skb = self.front_raw();
+        // SAFETY: As in `front`, and `&mut self` is exclusive.
+        (!skb.is_null()).then(|| unsafe { SkbRef::from_raw_mut(skb) })
+    }
+
+    /// The last.
+    pub(crate) fn back(&self) -> Option<&SkbRef> {
+        let skb = self.back_raw();
+        // SAFETY: As in `front`.
+        (!skb.is_null()).then(|| unsafe { SkbRef::from_raw(skb) })
+    }
+
+    /// The last, to change.
+    pub(crate) fn back_mut(&mut self) -> Option<&mut SkbRef> {
+        let skb = self.back_raw();
+        // SAFETY: As in `front_mut`.
+        (!skb.is_null()).then(|| unsafe { SkbRef::from_raw_mut(skb) })
+    }
+
+    /// From the first to the last.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &SkbRef> {
+        let list = self.list;
+        let mut next = self.front_raw();
+        core::iter::from_fn(move || {
+            let skb = NonNull::new(next)?;
+            // SAFETY: `skb` is a member and stays one while `self` is borrowed.
+            next = unsafe { b::newtcp_queue_next(list, skb.as_ptr()) };
+            // SAFETY: As in `front`.
+            Some(unsafe { SkbRef::from_raw(skb.as_ptr()) })
+        })
+    }
+
+    /// Takes the first out.
+    pub(crate) fn pop_front(&mut self) -> Option<SkBuff> {
+        let skb = NonNull::new(self.front_raw())?;
+        self.unlink(skb.as_ptr());
+        // SAFETY: `skb` just left this queue; the lock is held.
+        unsafe { self.charge.give_back(self.sk, skb.as_ptr()) };
+        // SAFETY: It is in no queue and no longer charged, so it is ours alone.
+        Some(unsafe { SkBuff::from_raw(skb) })
+    }
+
+    /// Frees the first: its bytes are used up.
+    pub(crate) fn drop_front(&mut self) -> bool {
+        self.pop_front().map(SkBuff::consume).is_some()
+    }
+
+    /// Frees all.
+    pub(crate) fn purge(&mut self) {
+        while self.drop_front() {}
+    }
+
+    /// Puts one last, charged without asking: for a sender that has asked before, or that must
+    /// not fail.
+    pub(crate) fn push_back(&mut self, skb: SkBuff) {
+        let skb = skb.into_raw();
+        // SAFETY: `skb` is in no queue and uncharged; the lock is held. The forced reservation
+        // covers the charge that follows.
+        unsafe {
+            b::newtcp_mem_charge_forced(self.sk, b::newtcp_skb_truesize(skb) as i32);
+            self.charge.take(self.sk, skb);
+            b::newtcp_queue_push_back(self.list, skb);
+        }
+    }
+
+    /// Puts a received skb last if the socket may have that much more memory; gives it back if
+    /// not.
+    ///
+    /// `join` is asked whether it continues the last one, given that one's length and control
+    /// block. If so it adds what the new control block says to the old one, and the two become
+    /// one skb where their pages allow; where they do not, what `join` changed is undone.
+    pub(crate) fn try_push(
+        &mut self,
+        skb: SkBuff,
+        join: impl FnOnce(u32, &mut E::Cb, &E::Cb) -> bool,
+    ) -> Result<(), SkBuff> {
+        // SAFETY: The lock is held and `skb` is live.
+        if !unsafe { b::newtcp_rmem_schedule(self.sk, skb.as_raw()) } {
+            return Err(skb);
+        }
+        let cb = *skb.cb::<E::Cb>();
+        let skb = skb.into_raw();
+        // SAFETY: `skb` is ours, memory for its charge is reserved, and a queue must not keep
+        // the route and the device it came by.
+        unsafe {
+            b::newtcp_skb_dst_drop(skb);
+            b::newtcp_skb_clear_dev(skb);
+            self.charge.take(self.sk, skb);
+        }
+        let sk = self.sk;
+        if let Some(tail) = self.back_mut() {
+            let len = tail.len();
+            let before = *tail.cb::<E::Cb>();
+            if join(len, tail.cb_mut(), &cb) {
+                // SAFETY: Both are received skbs charged to this socket, whose lock is held.
+                if unsafe { b::newtcp_skb_coalesce(sk, tail.as_raw(), skb) } {
+                    return Ok(());
+                }
+                tail.set_cb(before);
+            }
+        }
+        // SAFETY: `skb` is in no queue, and its charge is of this queue's kind.
+        unsafe { b::newtcp_queue_push_back(self.list, skb) };
+        Ok(())
+    }
+
+    /// Splits the first: its first `n` bytes stay, the rest becomes the second, with a copy of
+    /// the control block. The caller puts both control blocks right.
+    pub(crate) fn split_front(&mut self, n: u32) -> Result {
+        let skb = NonNull::new(self.front_raw()).ok_or(ENOENT)?;
+        // SAFETY: `skb` is a member of a send queue of this socket, whose lock is held.
+        let rest = unsafe { super::send::split::<E>(self.sk, skb, n) }?;
+        // SAFETY: `rest` is charged and in no queue.
+        unsafe { b::newtcp_queue_insert_after(self.list, skb.as_ptr(), rest.as_ptr()) };
+        Ok(())
+    }
+}

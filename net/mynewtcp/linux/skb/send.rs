@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Payload on its way out: from the user's memory into `unsent`, and copies for the wire.
+//!
+//! A payload skb has no linear bytes, only page fragments, and headroom for every header. A
+//! transmission is a clone of it that writes its header into the shared headroom, or, while an
+//! earlier clone is still in flight, a copy of the head that shares the pages.
+
+use super::{
+    SkBuff,
+    SkbRef, //
+};
+use crate::linux::{
+    bindings as b,
+    msg::Msg,
+    proto::Protocol,
+    sock::{
+        Ctx,
+        Owned, //
+    }, //
+};
+use core::ptr::NonNull;
+use kernel::{
+    error::to_result,
+    prelude::*, //
+};
+use zerocopy::FromZeros;
+
+/// Room in front of the payload for all headers down to the link layer's.
+const HEADROOM: u32 = b::NEWTCP_MAX_HEADER;
+
+/// What [`Owned::append`] has done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Append {
+    /// How many bytes were taken from the message.
+    pub(crate) bytes: u32,
+    /// They went into a new skb, whose control block is all zeroes.
+    pub(crate) fresh: bool,
+}
+
+/// # Safety
+///
+/// The lock of `sk` must be held, and `skb` must be in one of its send queues, charged, with no
+/// linear bytes. The result is charged and in no queue.
+pub(super) unsafe fn split<E: Protocol>(
+    sk: *mut b::sock,
+    skb: NonNull<b::sk_buff>,
+    n: u32,
+) -> Result<NonNull<b::sk_buff>> {
+    // SAFETY: By the contract `skb` is live and ours while the lock is held.
+    let front = unsafe { SkbRef::from_raw_mut(skb.as_ptr()) };
+    if n == 0 || n >= front.len() {
+        return Err(EINVAL);
+    }
+    let moved = front.len() - n;
+    // SAFETY: An earlier transmission may share the fragment list: get one of our own. This
+    // keeps the truesize, and with it the charge.
+    to_result(unsafe { b::newtcp_skb_unclone_keeptruesize(skb.as_ptr(), b::NEWTCP_GFP_ATOMIC) })?;
+    let rest = alloc_payload(b::NEWTCP_GFP_ATOMIC).ok_or(ENOMEM)?;
+    let rest = NonNull::new(rest.into_raw()).ok_or(ENOMEM)?;
+    // SAFETY: Both are live and ours. The new head is charged here; the payload bytes keep
+    // their charge while their share of the truesize moves over.
+    unsafe {
+        let head = b::newtcp_skb_truesize(rest.as_ptr()) as i32;
+        b::newtcp_mem_charge_forced(sk, head);
+        b::newtcp_wmem_charge(sk, head);
+        b::newtcp_skb_move_truesize(skb.as_ptr(), rest.as_ptr(), moved);
+        b::skb_split(skb.as_ptr(), rest.as_ptr(), n);
+        SkbRef::from_raw_mut(rest.as_ptr()).set_cb::<E::Cb>(*front.cb());
+    }
+    Ok(rest)
+}
+
+/// An empty payload skb.
+fn alloc_payload(gfp: b::gfp_t) -> Option<SkBuff> {
+    // SAFETY: Allocates from the given pool; the room reserved is the room asked for.
+    unsafe {
+        let skb = NonNull::new(b::newtcp_alloc_skb_fclone(HEADROOM, gfp))?;
+        b::newtcp_skb_reserve(skb.as_ptr(), HEADROOM as i32);
+        b::newtcp_skb_header_release(skb.as_ptr());
+        Some(SkBuff::from_raw(skb))
+    }
+}
+
+/// An skb without payload for a header that is sent once.
+pub(in crate::linux) fn alloc_control() -> Option<SkBuff> {
+    // SAFETY: As in `alloc_payload`.
+    unsafe {
+        let skb = NonNull::new(b::newtcp_alloc_skb(HEADROOM, b::NEWTCP_GFP_ATOMIC))?;
+        b::newtcp_skb_reserve(skb.as_ptr(), HEADROOM as i32);
+        Some(SkBuff::from_raw(skb))
+    }
+}
+
+impl SkbRef {
+    /// A copy for the wire: the pages are shared, the head may be written.
+    pub(crate) fn clone_for_transmit(&self) -> Option<SkBuff> {
+        let skb = self.as_raw();
+        // SAFETY: `self` is a live skb whose header has been released to its clones; only one
+        // clone at a time may write there, so a second one gets a head of its own.
+        let clone = unsafe {
+            if b::newtcp_skb_cloned(skb) {
+                b::newtcp_pskb_copy(skb, b::NEWTCP_GFP_ATOMIC)
+            } else {
+                b::skb_clone(skb, b::NEWTCP_GFP_ATOMIC)
+            }
+        };
+        let clone = NonNull::new(clone)?;
+        // SAFETY: The clone is ours and uncharged; `dev` may hold a tree link of the original.
+        unsafe {
+            b::newtcp_skb_clear_links(clone.as_ptr());
+            Some(SkBuff::from_raw(clone))
+        }
+    }
+
+    /// A copy for the wire of `len` bytes from `offset` on, sharing the pages.
+    pub(crate) fn clone_range(&self, offset: u32, len: u32) -> Option<SkBuff> {
+        if offset == 0 && len == self.len() {
+            return self.clone_for_transmit();
+        }
+        if offset.checked_add(len)? > self.len() {
+            return None;
+        }
+        let copy = alloc_control()?;
+        // SAFETY: Both are live, `copy` is empty, and `self` has the bytes.
+        to_result(unsafe { b::newtcp_skb_share_pages(copy.as_raw(), self.as_raw(), offset, len) })
+            .ok()?;
+        Some(copy)
+    }
+
+    /// True while an earlier copy of this skb waits in a queue of this host: sending it again
+    /// would only add to the queue.
+    pub(crate) fn is_in_host_queue<E: Protocol>(&self, ctx: &Ctx<'_, E>) -> bool {
+        // SAFETY: `self` is a live skb that came from a send queue of `ctx`, hence an fclone.
+        unsafe { b::newtcp_fclone_busy(ctx.as_raw(), self.as_raw()) }
+    }
+}
+
+impl<E: Protocol> Owned<'_, E> {
+    /// Takes up to `want` bytes from `msg` and puts them last in `unsent`: into the last skb
+    /// while it has fewer than `goal` bytes and `may_extend` allows, into a new one otherwise.
+    /// At most one skb grows in a call.
+    ///
+    /// `EAGAIN` means that the socket or the protocol has no memory to give: wait with
+    /// [`Wait::Memory`](crate::linux::sock::Wait::Memory). `EFAULT` comes from the user's memory.
+    pub(crate) fn append(
+        &mut self,
+        msg: &mut Msg<'_>,
+        want: u32,
+        goal: u32,
+        may_extend: bool,
+    ) -> Result<Append> {
+        let want = want.min(u32::try_from(msg.remaining()).unwrap_or(u32::MAX));
+        let tail = if may_extend {
+            self.queues()
+                .unsent_mut()
+                .back_mut()
+                .map(|skb| (skb.as_raw(), skb.len()))
+        } else {
+            None
+        };
+        if let Some((tail, len)) = tail {
+            if len < goal {
+                let bytes = self.fill(tail, msg, want.min(goal - len))?;
+                if bytes > 0 {
+                    return Ok(Append {
+                        bytes,
+                        fresh: false,
+                    });
+                }
+            }
+        }
+        // SAFETY: `self` is a live locked socket.
+        if !unsafe { b::newtcp_stream_memory_free(self.as_raw()) } {
+            return Err(EAGAIN);
+        }
+        let skb = self.alloc_for_append()?;
+        let bytes = self.fill(skb.as_raw(), msg, want.min(goal.max(1)));
+        match bytes {
+            Ok(bytes) if bytes > 0 || want == 0 => {
+                self.charge_and_queue(skb);
+                Ok(Append { bytes, fresh: true })
+            }
+            Ok(_) => Err(EAGAIN),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn alloc_for_append(&mut self) -> Result<SkBuff> {
+        let Some(skb) = alloc_payload(b::NEWTCP_GFP_KERNEL) else {
+            // SAFETY: `self` is a live locked socket.
+            unsafe { b::newtcp_moderate_sndbuf(self.as_raw()) };
+            return Err(EAGAIN);
+        };
+        // SAFETY: `self` is a live locked socket; this reserves what `charge_and_queue` takes.
+        if !unsafe { b::newtcp_wmem_schedule(self.as_raw(), skb.truesize() as i32) } {
+            return Err(EAGAIN);
+        }
+        Ok(skb)
+    }
+
+    /// Queues a fresh payload skb whose pages are charged and whose head is not yet.
+    fn charge_and_queue(&mut self, mut skb: SkBuff) {
+        skb.set_cb::<E::Cb>(E::Cb::new_zeroed());
+        let head = skb.truesize().saturating_sub(skb.len());
+        // SAFETY: `self` is a live locked socket; the reservation was made on allocation, and
+        // `append_copy` charged the pages one by one.
+        unsafe {
+            b::newtcp_mem_charge_forced(self.as_raw(), head as i32);
+            b::newtcp_wmem_charge(self.as_raw(), head as i32);
+            let list = b::newtcp_write_queue(self.as_raw());
+            b::newtcp_queue_push_back(list, skb.into_raw());
+        }
+    }
+
+    /// Adds up to `want` bytes to `skb`, charging them; 0 if it has no room for a fragment.
+    fn fill(&mut self, skb: *mut b::sk_buff, msg: &mut Msg<'_>, want: u32) -> Result<u32> {
+        if want == 0 {
+            return Ok(0);
+        }
+        let sk = self.as_raw();
+        // SAFETY: `sk` is locked, `skb` is a payload skb of it, `msg` is a live message. The
+        // page fragment belongs to the task or, under the lock, to the socket.
+        unsafe {
+            if msg.may_splice() && b::newtcp_can_splice(sk) {
+                if !b::newtcp_wmem_schedule(sk, want as i32) {
+                    return Err(EAGAIN);
+                }
+                let n = b::newtcp_append_splice(sk, skb, msg.iter_raw(), want as usize);
+                return match n {
+                    n if n >= 0 => Ok(n as u32),
+                    n if n == EMSGSIZE.to_errno() as isize => Ok(0),
+                    n => Err(Error::from_errno(n as i32)),
+                };
+            }
+            let frag = NonNull::new(b::newtcp_page_frag(sk)).ok_or(EAGAIN)?;
+            let room = b::newtcp_page_frag_room(skb, frag.as_ptr());
+            let n = want.min(room);
+            if n == 0 {
+                return Ok(0);
+            }
+            if !b::newtcp_wmem_schedule(sk, n as i32) {
+                return Err(EAGAIN);
+            }
+            to_result(b::newtcp_append_copy(
+                sk,
+                skb,
+                msg.iter_raw(),
+                frag.as_ptr(),
+                n as i32,
+            ))?;
+            Ok(n)
+        }
+    }
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The clock that the engine is told, and jiffies for the timers of the stack.
+
+use super::bindings as b;
+
+/// Nanoseconds since boot, never running backwards.
+#[inline]
+pub(crate) fn now_ns() -> u64 {
+    // SAFETY: Callable from any context once timekeeping is up, which precedes every initcall.
+    let ns = unsafe { b::ktime_get() };
+    ns as u64
+}
+
+/// The jiffy at which a timer for `deadline_ns` should go off: never before it.
+pub(super) fn deadline_to_jiffies(deadline_ns: u64) -> usize {
+    let wait = deadline_ns.saturating_sub(now_ns());
+    // SAFETY: Arithmetic and a volatile read.
+    let (delta, now) = unsafe { (b::newtcp_nsecs_to_jiffies(wait), b::newtcp_jiffies()) };
+    now.wrapping_add(delta).wrapping_add(1)
+}
+
+/// What is left of a time limit on a blocking call, in jiffies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Timeout(pub(super) isize);
+
+impl Timeout {
+    /// Do not wait.
+    pub(crate) const ZERO: Self = Self(0);
+    /// Wait for ever.
+    pub(crate) const FOREVER: Self = Self(b::NEWTCP_MAX_SCHEDULE_TIMEOUT as isize);
+
+    /// True when no time is left.
+    pub(crate) fn is_zero(&self) -> bool {
+        self.0 == 0
+    }
+
+    /// In nanoseconds, saturating: [`Timeout::FOREVER`] gives `u64::MAX`.
+    pub(crate) fn as_ns(&self) -> u64 {
+        if *self == Self::FOREVER {
+            return u64::MAX;
+        }
+        (self.0.max(0) as u64).saturating_mul(1_000_000_000 / u64::from(b::HZ))
+    }
+}
