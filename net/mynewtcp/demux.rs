@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Who gets a segment. The tables are the kernel floor's, what may stand in them is decided here.
+//!
+//! - [`lingering`]: ports held by connections in TIME-WAIT;
+//! - [`ports`]: which sockets may share a local port, and picking one.
+
+use kernel::prelude::*;
+use kernel::sync::rcu;
+
+use crate::endpoint::{
+    Ctx,
+    Endpoint,
+    Request,
+    RequestRef,
+    SockRef,
+    Waiting, //
+};
+use crate::engine::listener::TimeWait;
+use crate::linux::addr::Flow;
+use crate::linux::demux::{
+    self,
+    Demux,
+    Entry, //
+};
+use crate::linux::mini::Mini;
+use crate::linux::skb::SkBuff;
+
+pub(crate) mod lingering;
+pub(crate) mod ports;
+
+use lingering::HeldPort;
+
+/// The tables.
+pub(crate) fn tables() -> &'static Demux<Endpoint> {
+    demux::demux::<Endpoint>()
+}
+
+/// The connection between the two ends of `flow`, in whatever form it exists.
+pub(crate) fn lookup(flow: &Flow) -> Option<Entry<Endpoint>> {
+    tables().lookup(&rcu::read_lock(), flow)
+}
+
+/// The listener that best fits `flow`.
+pub(crate) fn lookup_listener(flow: &Flow) -> Option<SockRef> {
+    tables().lookup_listener(&rcu::read_lock(), flow)
+}
+
+/// Puts a half-open connection into the table, unless the security policy objects to `skb`, the
+/// SYN that it comes from.
+pub(crate) fn enter_request(
+    flow: &Flow,
+    ctx: &mut Ctx<'_>,
+    skb: &SkBuff,
+    request: Request,
+) -> Result<RequestRef> {
+    ctx.shared().half_open_made();
+    let mini = Mini::new(ctx.net(), *flow, request)?;
+    ctx.may_connect(skb, &mini)?;
+    tables().insert_request(&mini)?;
+    Ok(mini)
+}
+
+/// Puts a connection in TIME-WAIT into the place of the socket that it was.
+pub(crate) fn enter_time_wait(
+    ctx: &mut Ctx<'_>,
+    endpoint: &Endpoint,
+    time_wait: TimeWait,
+) -> Result {
+    let flow = ctx.flow();
+    let waiting = Waiting {
+        time_wait,
+        config: endpoint.config.clone(),
+        _port: HeldPort::new(&endpoint.namespace, &flow, ctx)?,
+    };
+    let mini = Mini::new(ctx.net(), flow, waiting)?;
+    tables().replace_with_time_wait(ctx, &mini)?;
+    mini.arm(time_wait.deadline().as_nanos());
+    Ok(())
+}
+
+/// Takes a socket out of the tables and gives its port back, unless the user asked for that
+/// very port.
+pub(crate) fn leave(ctx: &mut Ctx<'_>) {
+    tables().remove(ctx);
+    if !ctx.is_port_locked() {
+        ports::release(ctx);
+    }
+}
+
+/// Takes a socket that its user has closed out of the tables, and gives its port back.
+pub(crate) fn leave_for_good(ctx: &mut Ctx<'_>) {
+    tables().remove(ctx);
+    ports::release(ctx);
+}

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The per-socket object: it binds one connection, or one listener, to one kernel socket.
+//!
+//! - [`cb`]: what is noted in each buffer;
+//! - [`shell`]: the engine's view of the socket's queues;
+//! - [`drive`]: carrying out what the engine wants, in one place;
+//! - [`hooks`]: the calls from the kernel, handed on to where they belong.
+
+use kernel::sync::atomic::{
+    Atomic,
+    Full,
+    Relaxed, //
+};
+use kernel::sync::Arc;
+
+use crate::demux::lingering::HeldPort;
+use crate::engine::buffer::Context;
+use crate::engine::config::{
+    Config,
+    Parameters, //
+};
+use crate::engine::connection::Connection;
+use crate::engine::listener::{
+    HalfOpen,
+    TimeWait, //
+};
+use crate::engine::seq::{
+    Mss,
+    SeqNum, //
+};
+use crate::engine::time::Instant;
+use crate::linux;
+use crate::linux::addr::Flow;
+use crate::memory::ReceiveTuning;
+use crate::mib::Namespace;
+use crate::orphans::Orphan;
+
+pub(crate) mod cb;
+pub(crate) mod drive;
+mod hooks;
+pub(crate) mod shell;
+
+use shell::EndpointShell;
+
+/// A socket of ours: alive, not locked.
+pub(crate) type Sock = linux::sock::Sock<Endpoint>;
+/// A counted reference to one.
+pub(crate) type SockRef = linux::sock::SockRef<Endpoint>;
+/// A socket locked by a process, which may sleep.
+pub(crate) type Owned<'a> = linux::sock::Owned<'a, Endpoint>;
+/// A socket locked by anyone.
+pub(crate) type Locked<'a> = linux::sock::Locked<'a, Endpoint>;
+/// The kernel's half of a locked socket.
+pub(crate) type Ctx<'a> = linux::sock::Ctx<'a, Endpoint>;
+/// The queues of a locked socket.
+pub(crate) type Queues<'a> = linux::skb::Queues<'a, Endpoint>;
+/// A half-open connection in the demux table.
+pub(crate) type RequestRef = linux::mini::MiniRef<Endpoint, Request>;
+/// A connection in TIME-WAIT in the demux table.
+pub(crate) type TimeWaitRef = linux::mini::MiniRef<Endpoint, Waiting>;
+
+/// What may be read without the socket's lock.
+pub(crate) struct Shared {
+    /// Octets in the receive queue.
+    unread: Atomic<u32>,
+    /// Octets that were accepted from the user and not yet transmitted.
+    unsent: Atomic<u32>,
+    /// Connections in the accept queue.
+    ready: Atomic<u32>,
+    /// Half-open connections of this listener.
+    half_open: Atomic<u32>,
+    /// The most connections that may be in the accept queue.
+    backlog: Atomic<u32>,
+    /// The port was chosen by connect, other connections may share it.
+    port_shared: Atomic<u32>,
+    /// TCP_NOTSENT_LOWAT, 0 for "no limit".
+    notsent_lowat: Atomic<u32>,
+    /// A path MTU that ICMP told while a process had the socket, 0 for none.
+    pending_mtu: Atomic<u32>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            unread: Atomic::new(0),
+            unsent: Atomic::new(0),
+            ready: Atomic::new(0),
+            half_open: Atomic::new(0),
+            backlog: Atomic::new(0),
+            port_shared: Atomic::new(0),
+            notsent_lowat: Atomic::new(0),
+            pending_mtu: Atomic::new(0),
+        }
+    }
+}
+
+impl Shared {
+    /// Octets that can be read now.
+    pub(crate) fn unread(&self) -> u32 {
+        self.unread.load(Relaxed)
+    }
+
+    /// `n` octets have joined the receive queue.
+    pub(crate) fn add_unread(&self, n: u32) {
+        self.unread.store(self.unread().saturating_add(n), Relaxed);
+    }
+
+    /// `n` octets have left the receive queue.
+    pub(crate) fn take_unread(&self, n: u32) {
+        self.unread.store(self.unread().saturating_sub(n), Relaxed);
+    }
+
+    /// Octets not yet transmitted.
+    pub(crate) fn unsent(&self) -> u32 {
+        self.unsent.load(Relaxed)
+    }
+
+    /// There are `n` octets not yet transmitted.
+    pub(crate) fn set_unsent(&self, n: u32) {
+        self.unsent.store(n, Relaxed);
+    }
+
+    /// Connections that accept can take.
+    pub(crate) fn ready(&self) -> u32 {
+        self.ready.load(Relaxed)
+    }
+
+    /// There are `n` connections that accept can take.
+    pub(crate) fn set_ready(&self, n: u32) {
+        self.ready.store(n, Relaxed);
+    }
+
+    /// Half-open connections.
+    pub(crate) fn half_open(&self) -> u32 {
+        self.half_open.load(Relaxed)
+    }
+
+    /// A half-open connection was made.
+    pub(crate) fn half_open_made(&self) {
+        self.half_open.add(1u32, Relaxed);
+    }
+
+    /// A half-open connection is gone.
+    pub(crate) fn half_open_gone(&self) {
+        self.half_open.fetch_sub(1u32, Relaxed);
+    }
+
+    /// The limit of the accept queue.
+    pub(crate) fn backlog(&self) -> u32 {
+        self.backlog.load(Relaxed)
+    }
+
+    /// Changes the limit of the accept queue.
+    pub(crate) fn set_backlog(&self, n: u32) {
+        self.backlog.store(n, Relaxed);
+    }
+
+    /// The accept queue is full. As in Linux' TCP, a backlog of n admits n + 1.
+    pub(crate) fn is_accept_queue_full(&self) -> bool {
+        self.ready() > self.backlog()
+    }
+
+    /// The local port was chosen by connect.
+    pub(crate) fn is_port_shared(&self) -> bool {
+        self.port_shared.load(Relaxed) != 0
+    }
+
+    /// Octets not yet transmitted from which on the socket counts as full, 0 for "no limit".
+    pub(crate) fn notsent_lowat(&self) -> u32 {
+        self.notsent_lowat.load(Relaxed)
+    }
+
+    /// Changes the limit of octets not yet transmitted.
+    pub(crate) fn set_notsent_lowat(&self, n: u32) {
+        self.notsent_lowat.store(n, Relaxed);
+    }
+
+    /// Keeps a path MTU until the socket is released.
+    pub(crate) fn set_pending_mtu(&self, mtu: u32) {
+        self.pending_mtu.store(mtu, Relaxed);
+    }
+
+    /// Takes the path MTU that was kept.
+    pub(crate) fn take_pending_mtu(&self) -> Option<u32> {
+        if self.pending_mtu.load(Relaxed) == 0 {
+            return None;
+        }
+        Some(self.pending_mtu.xchg(0, Full)).filter(|&mtu| mtu != 0)
+    }
+
+    /// Notes whether the local port was chosen by connect.
+    pub(crate) fn set_port_shared(&self, shared: bool) {
+        self.port_shared.store(u32::from(shared), Relaxed);
+    }
+}
+
+/// What an endpoint is at the moment.
+pub(crate) enum Role {
+    /// Neither connected nor listening.
+    Closed,
+    /// Accepting connections.
+    Listening,
+    /// Has a connection, in whatever state.
+    Connected(Connection),
+}
+
+/// What `setsockopt` asked for before there was a connection, or for the next one.
+#[derive(Clone, Copy)]
+pub(crate) struct Wishes {
+    /// TCP_NODELAY.
+    pub(crate) nodelay: bool,
+    /// TCP_CORK.
+    pub(crate) cork: bool,
+    /// TCP_MAXSEG, 0 for "no wish".
+    pub(crate) maxseg: u16,
+    /// TCP_QUICKACK.
+    pub(crate) quickack: bool,
+    /// TCP_LINGER2 was negative: do not wait for the peer's FIN at all.
+    pub(crate) no_linger2: bool,
+}
+
+impl Wishes {
+    const NONE: Self = Self {
+        nodelay: false,
+        cork: false,
+        maxseg: 0,
+        quickack: true,
+        no_linger2: false,
+    };
+}
+
+/// Everything about a socket that its lock protects.
+pub(crate) struct Endpoint {
+    pub(crate) role: Role,
+    /// The namespace's tunables as they were when the socket was made, with this socket's own
+    /// wishes on top.
+    pub(crate) config: Config,
+    pub(crate) wishes: Wishes,
+    pub(crate) namespace: Arc<Namespace>,
+    /// Set while no user has the socket.
+    pub(crate) orphan: Option<Orphan>,
+    /// How fast the user reads.
+    pub(crate) receive_tuning: ReceiveTuning,
+    /// Connections that wait to be accepted.
+    pub(crate) accept_queue: linux::sock::SockFifo<Self>,
+}
+
+impl Endpoint {
+    /// A new socket.
+    pub(crate) fn fresh(namespace: Arc<Namespace>) -> Self {
+        let config = namespace.config.clone();
+        Self {
+            role: Role::Closed,
+            config,
+            wishes: Wishes::NONE,
+            namespace,
+            orphan: None,
+            receive_tuning: ReceiveTuning::new(),
+            accept_queue: linux::sock::SockFifo::new(),
+        }
+    }
+
+    /// The endpoint of a connection that this listener accepts.
+    pub(crate) fn child(&self) -> Self {
+        Self {
+            role: Role::Closed,
+            config: self.config.clone(),
+            wishes: self.wishes,
+            namespace: self.namespace.clone(),
+            orphan: None,
+            receive_tuning: ReceiveTuning::new(),
+            accept_queue: linux::sock::SockFifo::new(),
+        }
+    }
+
+    /// The connection, if there is one.
+    pub(crate) fn connection(&self) -> Option<&Connection> {
+        match &self.role {
+            Role::Connected(connection) => Some(connection),
+            Role::Closed | Role::Listening => None,
+        }
+    }
+}
+
+/// What a half-open connection carries in the demux table.
+pub(crate) struct Request {
+    pub(crate) half_open: HalfOpen,
+    pub(crate) parameters: Parameters,
+    pub(crate) config: Config,
+    /// Who wants to accept it.
+    pub(crate) listener: SockRef,
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        self.listener.shared().half_open_gone();
+    }
+}
+
+/// What a connection in TIME-WAIT carries in the demux table.
+pub(crate) struct Waiting {
+    pub(crate) time_wait: TimeWait,
+    pub(crate) config: Config,
+    /// Keeps the port from others.
+    pub(crate) _port: HeldPort,
+}
+
+/// The engine's clock.
+pub(crate) fn now() -> Instant {
+    Instant::from_nanos(linux::time::now_ns())
+}
+
+/// Runs `f` on the connection of `sk` with the context that it needs. `None` if there is no
+/// connection.
+pub(crate) fn with_connection<R>(
+    sk: &mut Locked<'_>,
+    f: impl FnOnce(&mut Connection, &mut Context<'_, EndpointShell<'_>>) -> R,
+) -> Option<R> {
+    let (ctx, endpoint) = sk.split();
+    let Endpoint {
+        role,
+        config,
+        namespace,
+        wishes: _,
+        orphan: _,
+        receive_tuning: _,
+        accept_queue: _,
+    } = endpoint.get_mut();
+    let Role::Connected(connection) = role else {
+        return None;
+    };
+    let mut shell = EndpointShell {
+        queues: ctx.queues(),
+        namespace,
+    };
+    let mut cx = Context {
+        now: now(),
+        config,
+        shell: &mut shell,
+    };
+    Some(f(connection, &mut cx))
+}
+
+/// The payload that fits a packet of `mtu` octets behind `ip_header_len` octets of IP header and
+/// a header without options.
+pub(crate) fn mss_of_mtu(mtu: u32, ip_header_len: u32) -> Mss {
+    let overhead = ip_header_len.saturating_add(crate::engine::wire::HEADER_LEN as u32);
+    let octets = mtu.saturating_sub(overhead);
+    Mss::new(u16::try_from(octets).unwrap_or(u16::MAX))
+}
+
+/// The payload of a superpacket of `gso_max_size` octets, headers included.
+pub(crate) fn superpacket_payload(flow: &Flow, gso_max_size: u32) -> u32 {
+    let ip_header_len = if flow.is_v4() { 20 } else { 40 };
+    gso_max_size.saturating_sub(ip_header_len + crate::engine::wire::MAX_HEADER_LEN as u32)
+}
+
+/// Tells the two secrets of a four-tuple apart.
+const ISS_SALT: u32 = 1;
+const TIMESTAMP_SALT: u32 = 2;
+
+/// An initial sequence number: a clock that runs faster than any connection, plus a secret of
+/// the four-tuple (RFC 6528). The clock ticks every 64 ns, as in Linux' TCP.
+fn initial_seq(flow: &Flow) -> SeqNum {
+    let clock = (linux::time::now_ns() >> 6) as u32;
+    SeqNum::new(linux::random::flow_secret(flow, ISS_SALT)).plus(clock)
+}
+
+/// What the engine needs to know of a connection between the two ends of `flow`.
+pub(crate) fn parameters_of(
+    flow: &Flow,
+    path_mss: Mss,
+    advertised_mss: Mss,
+    gso_max_size: u32,
+    windows: (u32, u32),
+) -> Parameters {
+    let (receive_window, receive_window_max) = windows;
+    Parameters {
+        iss: initial_seq(flow),
+        ts_offset: linux::random::flow_secret(flow, TIMESTAMP_SALT),
+        path_mss,
+        advertised_mss,
+        default_mss: if flow.is_v4() {
+            Mss::DEFAULT
+        } else {
+            Mss::DEFAULT_V6
+        },
+        gso_max_size: superpacket_payload(flow, gso_max_size),
+        receive_window_max,
+        receive_window,
+    }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the protocol notes in each buffer's control block.
+
+use zerocopy_derive::{
+    FromBytes,
+    Immutable,
+    IntoBytes,
+    KnownLayout, //
+};
+
+use crate::engine::buffer::TxMeta;
+use crate::engine::seq::{
+    SeqNum,
+    SeqRange, //
+};
+use crate::engine::time::Instant;
+use crate::linux::skb::SkbCb;
+
+/// The control block of every buffer in a queue of an endpoint.
+///
+/// Buffers are not cut when some of their octets are acknowledged, read or found to be
+/// duplicates: `offset` and `len` note which octets still count.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(crate) struct Cb {
+    /// Sequence number of the first octet that counts.
+    seq: u32,
+    /// Octets before it that no longer count.
+    pub(crate) offset: u32,
+    /// Octets that count.
+    pub(crate) len: u32,
+    /// The engine's note on a chunk that was sent: its end if it is selectively acknowledged,
+    sacked_to: u32,
+    /// when it was last sent (in two halves, for the alignment),
+    sent_at: [u32; 2],
+    /// its flags,
+    flags: u8,
+    /// and how often it was sent.
+    transmissions: u8,
+    /// Not zero: no later octet may join this chunk (MSG_EOR).
+    pub(crate) sealed: u8,
+    _reserved: u8,
+}
+
+impl Cb {
+    /// A buffer of which `len` octets count, the first of them at `seq`.
+    pub(crate) fn new(seq: SeqNum, offset: u32, len: u32) -> Self {
+        Self {
+            seq: seq.raw(),
+            offset,
+            len,
+            sacked_to: 0,
+            sent_at: [0; 2],
+            flags: 0,
+            transmissions: 0,
+            sealed: 0,
+            _reserved: 0,
+        }
+    }
+
+    /// The octets that count.
+    pub(crate) fn range(&self) -> SeqRange {
+        SeqRange::new(SeqNum::new(self.seq), self.len)
+    }
+
+    /// Places the first octet that counts at `seq`.
+    pub(crate) fn set_seq(&mut self, seq: SeqNum) {
+        self.seq = seq.raw();
+    }
+
+    /// The first `n` octets no longer count.
+    pub(crate) fn trim_front(&mut self, n: u32) {
+        let n = n.min(self.len);
+        self.seq = self.seq.wrapping_add(n);
+        self.offset = self.offset.saturating_add(n);
+        self.len -= n;
+    }
+
+    /// The last `n` octets no longer count.
+    pub(crate) fn trim_back(&mut self, n: u32) {
+        self.len = self.len.saturating_sub(n);
+    }
+
+    /// `n` octets have joined at the end.
+    pub(crate) fn grow(&mut self, n: u32) {
+        self.len = self.len.saturating_add(n);
+    }
+
+    /// The engine's note.
+    pub(crate) fn meta(&self) -> TxMeta {
+        let [high, low] = self.sent_at;
+        TxMeta {
+            sent_at: Instant::from_nanos(u64::from(high) << 32 | u64::from(low)),
+            sacked_to: SeqNum::new(self.sacked_to),
+            flags: self.flags,
+            transmissions: self.transmissions,
+        }
+    }
+
+    /// Replaces the engine's note.
+    pub(crate) fn set_meta(&mut self, meta: TxMeta) {
+        let TxMeta {
+            sent_at,
+            sacked_to,
+            flags,
+            transmissions,
+        } = meta;
+        let nanos = sent_at.as_nanos();
+        self.sent_at = [(nanos >> 32) as u32, nanos as u32];
+        self.sacked_to = sacked_to.raw();
+        self.flags = flags;
+        self.transmissions = transmissions;
+    }
+}
+
+impl SkbCb for Cb {
+    fn seq(&self) -> u32 {
+        self.seq
+    }
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Carrying out what the engine wants: segments, events, the timer. Everything that has touched
+//! a connection ends here.
+
+use crate::demux;
+use crate::endpoint::{
+    now,
+    with_connection,
+    Endpoint,
+    Locked,
+    Role, //
+};
+use crate::engine::connection::StateName;
+use crate::engine::event::Event;
+use crate::engine::listener::TimeWait;
+use crate::error;
+use crate::linux::sock::{
+    SockFlag,
+    Wake, //
+};
+use crate::linux::state;
+use crate::memory;
+use crate::mib;
+use crate::output;
+
+/// Transmits, tells the user and arms the timer until the engine wants nothing more.
+pub(crate) fn drive(sk: &mut Locked<'_>) {
+    transmit_all(sk);
+    show_state(sk);
+    while let Some(event) = next_event(sk) {
+        carry_out(sk, event);
+    }
+    arm_timer(sk);
+}
+
+fn transmit_all(sk: &mut Locked<'_>) {
+    while let Some(transmit) =
+        with_connection(sk, |connection, cx| connection.poll_transmit(cx)).flatten()
+    {
+        if output::transmit(sk, &transmit).is_err() {
+            with_connection(sk, |connection, cx| {
+                connection.on_transmit_failed(cx, &transmit);
+            });
+        }
+    }
+}
+
+fn next_event(sk: &mut Locked<'_>) -> Option<Event> {
+    match &mut sk.endpoint().get_mut().role {
+        Role::Connected(connection) => connection.poll_event(),
+        Role::Closed | Role::Listening => None,
+    }
+}
+
+fn arm_timer(sk: &mut Locked<'_>) {
+    let (ctx, endpoint) = sk.split();
+    let deadline = endpoint
+        .connection()
+        .and_then(|connection| connection.poll_deadline());
+    ctx.set_deadline(deadline.map(|at| at.as_nanos()));
+}
+
+/// Shows the engine's state to the kernel and to those who look without the lock. The end of a
+/// connection is shown by [`closed`], together with all that belongs to it.
+fn show_state(sk: &mut Locked<'_>) {
+    let (ctx, endpoint) = sk.split();
+    let Some(connection) = endpoint.connection() else {
+        return;
+    };
+    let unsent = connection.write_seq().distance_from(connection.snd_nxt());
+    ctx.shared().set_unsent(unsent);
+    let new = match connection.state() {
+        StateName::Closed => return,
+        StateName::SynSent => state::SYN_SENT,
+        StateName::SynReceived => state::SYN_RECV,
+        StateName::Established => state::ESTABLISHED,
+        StateName::FinWait1 => state::FIN_WAIT1,
+        StateName::FinWait2 => state::FIN_WAIT2,
+        StateName::CloseWait => state::CLOSE_WAIT,
+        StateName::Closing => state::CLOSING,
+        StateName::LastAck => state::LAST_ACK,
+    };
+    if ctx.state() != new {
+        ctx.set_state(new);
+        if new == state::FIN_WAIT2 {
+            // A lingering close may be waiting for this.
+            ctx.state_change();
+        }
+    }
+}
+
+fn carry_out(sk: &mut Locked<'_>, event: Event) {
+    match event {
+        Event::Connected => {
+            sk.state_change();
+            sk.wake_async(Wake::Out);
+        }
+        Event::Readable => {
+            let wanted = sk.rcvlowat().max(1);
+            if sk.shared().unread() >= wanted || sk.flag(SockFlag::Done) {
+                sk.data_ready();
+            }
+        }
+        Event::Writable => {
+            memory::grow_send_buffer(sk);
+            sk.write_space();
+        }
+        Event::PeerClosed => peer_closed(sk),
+        Event::Failed(why) => sk.set_err(error::of_connection(why)),
+        Event::TimeWait(time_wait) => wait(sk, time_wait),
+        Event::Closed => closed(sk),
+    }
+}
+
+/// The peer will send no more.
+fn peer_closed(sk: &mut Locked<'_>) {
+    let shut = sk.shutdown_mask() | state::RCV_SHUTDOWN;
+    sk.set_shutdown_mask(shut);
+    sk.set_flag(SockFlag::Done, true);
+    if sk.flag(SockFlag::Dead) {
+        return;
+    }
+    sk.state_change();
+    sk.wake_async(if shut == state::SHUTDOWN_MASK {
+        Wake::Hup
+    } else {
+        Wake::In
+    });
+}
+
+/// Leaves a small object behind that answers for the connection until its segments have died
+/// out. Without memory for it there is no TIME-WAIT, as in Linux' TCP.
+fn wait(sk: &mut Locked<'_>, time_wait: TimeWait) {
+    let (ctx, endpoint) = sk.split();
+    if demux::enter_time_wait(ctx, &endpoint, time_wait).is_err() {
+        endpoint.namespace.note(mib::Event::TimeWaitOverflow);
+    }
+}
+
+/// The connection is over. What was delivered may still be read.
+pub(crate) fn closed(sk: &mut Locked<'_>) {
+    let endpoint: &mut Endpoint = sk.endpoint().get_mut();
+    endpoint.role = Role::Closed;
+    sk.set_deadline(None);
+    sk.set_state(state::CLOSE);
+    sk.set_shutdown_mask(state::SHUTDOWN_MASK);
+    sk.shared().set_unsent(0);
+    if sk.flag(SockFlag::Dead) {
+        demux::leave_for_good(sk);
+    } else {
+        demux::leave(sk);
+    }
+    {
+        let mut queues = sk.queues();
+        queues.unsent_mut().purge();
+        queues.sent_mut().purge();
+        queues.out_of_order_mut().purge();
+    }
+    if sk.flag(SockFlag::Dead) {
+        sk.destroy();
+        return;
+    }
+    sk.state_change();
+    if sk.err() != 0 {
+        sk.error_report();
+    }
+}
+
+/// The timer of the socket has run out, or someone thought so.
+pub(crate) fn on_timer(sk: &mut Locked<'_>) {
+    let due = sk
+        .endpoint()
+        .connection()
+        .and_then(|connection| connection.poll_deadline())
+        .is_some_and(|at| at <= now());
+    if due {
+        with_connection(sk, |connection, cx| connection.on_timeout(cx));
+        drive(sk);
+    } else {
+        arm_timer(sk);
+    }
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The calls from the kernel, handed on to where they belong.
+
+use kernel::prelude::*;
+use kernel::seq_file::SeqFile;
+use kernel::sync::Arc;
+
+use crate::endpoint::cb::Cb;
+use crate::endpoint::{
+    drive,
+    Endpoint,
+    Locked,
+    Owned,
+    Request,
+    RequestRef,
+    Shared,
+    Sock,
+    SockRef,
+    TimeWaitRef,
+    Waiting, //
+};
+use crate::icmp;
+use crate::input;
+use crate::linux::addr::SocketAddr;
+use crate::linux::icmp::IcmpError;
+use crate::linux::msg::Msg;
+use crate::linux::net::Net;
+use crate::linux::poll::PollMask;
+use crate::linux::proto::Protocol;
+use crate::linux::rx::Rx;
+use crate::linux::skb::SkBuff;
+use crate::linux::sockopt::{
+    OptIn,
+    OptOut, //
+};
+use crate::linux::statics::Statics;
+use crate::linux::time::Timeout;
+use crate::mib::Namespace;
+use crate::socket;
+
+/// What a network namespace has of ours.
+pub(crate) struct PerNet {
+    pub(crate) namespace: Arc<Namespace>,
+}
+
+impl Protocol for Endpoint {
+    type Shared = Shared;
+    type Request = Request;
+    type TimeWait = Waiting;
+    type Net = PerNet;
+    type Cb = Cb;
+
+    fn statics() -> &'static Statics<Self> {
+        &crate::STATICS
+    }
+
+    fn new(sk: &Sock) -> impl PinInit<Self, Error> {
+        let namespace = sk.net().get::<Self>().ok_or(ENODEV);
+        namespace.map(|per_net| Self::fresh(per_net.namespace.clone()))
+    }
+
+    fn net_init(_net: &Net) -> Result<Self::Net> {
+        Ok(PerNet {
+            namespace: Arc::pin_init(Namespace::new(), GFP_KERNEL)?,
+        })
+    }
+
+    fn show_counters(net: &Net, out: &SeqFile) {
+        if let Some(per_net) = net.get::<Self>() {
+            per_net
+                .namespace
+                .for_each(|name, value| kernel::seq_print!(out, "{name} {value}\n"));
+        }
+    }
+
+    fn close(sk: &Sock, timeout: Timeout) {
+        socket::close::close(sk, timeout);
+    }
+
+    fn accept(sk: &Sock, nonblocking: bool) -> Result<SockRef> {
+        socket::accept::accept(sk, nonblocking)
+    }
+
+    fn sendmsg(sk: &Sock, msg: &mut Msg<'_>, _len: usize) -> Result<usize> {
+        socket::sendmsg::sendmsg(sk, msg)
+    }
+
+    fn recvmsg(sk: &Sock, msg: &mut Msg<'_>, len: usize, flags: u32) -> Result<usize> {
+        socket::recvmsg::recvmsg(sk, msg, len, flags)
+    }
+
+    fn ioctl(sk: &Sock, cmd: u32) -> Result<i32> {
+        socket::ioctl::ioctl(sk, cmd)
+    }
+
+    fn setsockopt(sk: &Sock, level: i32, name: i32, value: OptIn<'_>) -> Result {
+        socket::options::set(sk, level, name, value)
+    }
+
+    fn getsockopt(sk: &Sock, level: i32, name: i32, out: OptOut<'_>) -> Result {
+        socket::options::get(sk, level, name, out)
+    }
+
+    fn keepalive(sk: &mut Locked<'_>, on: bool) {
+        socket::options::keepalive(sk, on);
+    }
+
+    fn poll(sk: &Sock) -> PollMask {
+        socket::poll::poll(sk)
+    }
+
+    fn abort(sk: &Sock, err: Error) -> Result {
+        socket::close::abort(sk, err);
+        Ok(())
+    }
+
+    fn peek_len(sk: &Sock) -> usize {
+        sk.shared().unread() as usize
+    }
+
+    fn connect(sk: &mut Owned<'_>, addr: SocketAddr) -> Result {
+        socket::connect::connect(sk, addr)
+    }
+
+    fn disconnect(sk: &mut Owned<'_>, _flags: i32) -> Result {
+        socket::connect::disconnect(sk)
+    }
+
+    fn listen(sk: &mut Owned<'_>, backlog: u32) -> Result {
+        socket::listen::listen(sk, backlog)
+    }
+
+    fn shutdown(sk: &mut Owned<'_>, how: i32) {
+        socket::shutdown::shutdown(sk, how as u8);
+    }
+
+    fn get_port(sk: &mut Owned<'_>, port: u16) -> Result {
+        socket::bind::get_port(sk, port)
+    }
+
+    fn put_port(sk: &mut Locked<'_>) {
+        socket::bind::put_port(sk);
+    }
+
+    fn receive_locked(sk: &mut Locked<'_>, skb: SkBuff) {
+        input::receive_locked(sk, skb);
+    }
+
+    fn on_timer(sk: &mut Locked<'_>) {
+        drive::on_timer(sk);
+    }
+
+    fn on_release(sk: &mut Locked<'_>) {
+        if let Some(mtu) = sk.shared().take_pending_mtu() {
+            icmp::path_narrowed(sk, mtu);
+        }
+    }
+
+    fn memory_free(sk: &Sock, _wake: bool) -> bool {
+        let limit = sk.shared().notsent_lowat();
+        limit == 0 || sk.shared().unsent() < limit
+    }
+
+    fn receive(skb: SkBuff, rx: &Rx<'_>) {
+        input::receive(skb, rx);
+    }
+
+    fn icmp_error(error: &IcmpError<'_>) {
+        icmp::receive(error);
+    }
+
+    fn request_timer(request: &RequestRef) {
+        input::listen::on_timer(request);
+    }
+
+    fn time_wait_timer(waiting: &TimeWaitRef) {
+        input::time_wait::on_timer(waiting);
+    }
+}

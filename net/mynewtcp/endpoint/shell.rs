@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The engine's view of an endpoint: its queues of buffers and its counters.
+
+use crate::endpoint::cb::Cb;
+use crate::endpoint::Queues;
+use crate::engine::buffer::{
+    Chunk,
+    Payload,
+    ReceiveQueue,
+    Refused,
+    SendQueue,
+    Shell,
+    TxMeta, //
+};
+use crate::engine::counters::Counter;
+use crate::engine::error::NoMemory;
+use crate::engine::seq::{
+    SeqNum,
+    SeqRange, //
+};
+use crate::linux::skb::{
+    SkBuff,
+    SkbRef, //
+};
+use crate::memory::window_of;
+use crate::mib::Namespace;
+
+/// A received buffer whose control block says which octets count.
+pub(crate) struct RxPayload(SkBuff);
+
+impl RxPayload {
+    /// The first `len` octets of `skb`, from which the header has been pulled.
+    pub(crate) fn new(mut skb: SkBuff, start: SeqNum, len: u32) -> Self {
+        *skb.cb_mut::<Cb>() = Cb::new(start, 0, len);
+        Self(skb)
+    }
+
+    fn placed_at(mut self, start: SeqNum) -> SkBuff {
+        self.0.cb_mut::<Cb>().set_seq(start);
+        self.0
+    }
+}
+
+impl Payload for RxPayload {
+    fn len(&self) -> u32 {
+        self.0.cb::<Cb>().len
+    }
+
+    fn trim_front(&mut self, n: u32) {
+        self.0.cb_mut::<Cb>().trim_front(n);
+    }
+
+    fn trim_back(&mut self, n: u32) {
+        self.0.cb_mut::<Cb>().trim_back(n);
+    }
+}
+
+/// Joins the octets that `new` notes to those of `tail`, a buffer of `tail_len` octets, if they
+/// follow them both in the sequence and in memory.
+fn join(tail_len: u32, tail: &mut Cb, new: &Cb) -> bool {
+    let adjacent = tail.offset.checked_add(tail.len) == Some(tail_len)
+        && new.offset == 0
+        && tail.range().end() == new.range().start();
+    if adjacent {
+        tail.grow(new.len);
+    }
+    adjacent
+}
+
+/// The queues of one endpoint while the engine works on it.
+pub(crate) struct EndpointShell<'a> {
+    /// The four queues.
+    pub(crate) queues: Queues<'a>,
+    /// Counters of the namespace.
+    pub(crate) namespace: &'a Namespace,
+}
+
+/// The octets and the note of one sent buffer.
+fn chunk_of(skb: &SkbRef) -> Chunk {
+    let cb = skb.cb::<Cb>();
+    Chunk {
+        range: cb.range(),
+        meta: cb.meta(),
+    }
+}
+
+impl SendQueue for EndpointShell<'_> {
+    fn unsent_front(&self) -> u32 {
+        self.queues.unsent().front().map_or(0, SkbRef::len)
+    }
+
+    fn mark_sent(&mut self, range: SeqRange, meta: TxMeta) -> Result<(), NoMemory> {
+        let Some(front) = self.queues.unsent().front().map(SkbRef::len) else {
+            return Err(NoMemory);
+        };
+        if range.len() < front {
+            self.queues
+                .unsent_mut()
+                .split_front(range.len())
+                .map_err(|_| NoMemory)?;
+        }
+        let Some(skb) = self.queues.unsent_mut().front_mut() else {
+            return Err(NoMemory);
+        };
+        let sealed = skb.cb::<Cb>().sealed;
+        let mut cb = Cb::new(range.start(), 0, range.len());
+        cb.set_meta(meta);
+        cb.sealed = sealed;
+        *skb.cb_mut::<Cb>() = cb;
+        self.queues.send_front();
+        Ok(())
+    }
+
+    fn chunk_at(&self, seq: SeqNum) -> Option<Chunk> {
+        let chunk = self.queues.sent().floor(seq.raw()).map(chunk_of)?;
+        chunk.range.contains(seq).then_some(chunk)
+    }
+
+    fn split_sent(&mut self, at: SeqNum) -> Result<(), NoMemory> {
+        let Some(chunk) = self.chunk_at(at) else {
+            return Ok(());
+        };
+        let first = at.distance_from(chunk.range.start());
+        if first == 0 {
+            return Ok(());
+        }
+        let second = chunk.range.len() - first;
+        let start = chunk.range.start().raw();
+        let offset = match self.queues.sent().get(start) {
+            Some(skb) => skb.cb::<Cb>().offset,
+            None => return Ok(()),
+        };
+        self.queues
+            .sent_mut()
+            .split(start, offset.saturating_add(first), |head, tail| {
+                head.trim_back(second);
+                *tail = Cb::new(at, 0, second);
+                tail.set_meta(chunk.meta);
+                tail.sealed = head.sealed;
+            })
+            .map_err(|_| NoMemory)
+    }
+
+    fn set_meta(&mut self, start: SeqNum, meta: TxMeta) {
+        if let Some(skb) = self.queues.sent_mut().get_mut(start.raw()) {
+            skb.cb_mut::<Cb>().set_meta(meta);
+        }
+    }
+
+    fn release(&mut self, upto: SeqNum) {
+        while let Some(range) = self.queues.sent().first().map(|skb| skb.cb::<Cb>().range()) {
+            if range.end().before_or_eq(upto) {
+                self.queues.sent_mut().drop_first();
+                continue;
+            }
+            if range.start().before(upto) {
+                if let Some(skb) = self.queues.sent_mut().first_mut() {
+                    skb.cb_mut::<Cb>()
+                        .trim_front(upto.distance_from(range.start()));
+                }
+            }
+            break;
+        }
+    }
+}
+
+impl ReceiveQueue for EndpointShell<'_> {
+    type Payload = RxPayload;
+
+    fn deliver(&mut self, start: SeqNum, payload: RxPayload) -> Result<(), Refused> {
+        let len = payload.len();
+        self.queues
+            .receive_mut()
+            .try_push(payload.placed_at(start), join)
+            .map_err(|_| Refused)?;
+        self.queues.sock().shared().add_unread(len);
+        Ok(())
+    }
+
+    fn unread(&self) -> u32 {
+        self.queues.sock().shared().unread()
+    }
+
+    fn free_space(&self) -> u32 {
+        let sk = self.queues.sock();
+        window_of(sk.rcvbuf().saturating_sub(sk.rmem_alloc()))
+    }
+
+    fn capacity(&self) -> u32 {
+        window_of(self.queues.sock().rcvbuf())
+    }
+
+    fn ooo_first(&self) -> Option<SeqRange> {
+        let skb = self.queues.out_of_order().first()?;
+        Some(skb.cb::<Cb>().range())
+    }
+
+    fn ooo_floor(&self, seq: SeqNum) -> Option<SeqRange> {
+        let skb = self.queues.out_of_order().floor(seq.raw())?;
+        Some(skb.cb::<Cb>().range())
+    }
+
+    fn ooo_ceiling(&self, seq: SeqNum) -> Option<SeqRange> {
+        let skb = self.queues.out_of_order().ceiling(seq.raw())?;
+        Some(skb.cb::<Cb>().range())
+    }
+
+    fn ooo_insert(&mut self, start: SeqNum, payload: RxPayload) -> Result<(), Refused> {
+        self.queues
+            .out_of_order_mut()
+            .try_insert(payload.placed_at(start))
+            .map_err(|_| Refused)
+    }
+
+    fn ooo_remove(&mut self, start: SeqNum) -> Option<RxPayload> {
+        let skb = self.queues.out_of_order_mut().remove(start.raw())?;
+        Some(RxPayload(skb))
+    }
+}
+
+impl Shell for EndpointShell<'_> {
+    fn count(&mut self, counter: Counter, n: u32) {
+        self.namespace.count(counter, n);
+    }
+
+    fn is_under_pressure(&self) -> bool {
+        self.queues.sock().under_memory_pressure()
+    }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What ICMP says about our packets. Who believes every message can be talked out of every
+//! connection, so a message counts only if it quotes a sequence number that is in flight, and an
+//! established connection takes it as a hint, not as an order (RFC 5927).
+
+use kernel::prelude::*;
+
+use crate::demux;
+use crate::endpoint::drive::drive;
+use crate::endpoint::{
+    mss_of_mtu,
+    with_connection,
+    Endpoint,
+    Locked,
+    SockRef, //
+};
+use crate::engine::error::IcmpError as Meaning;
+use crate::engine::seq::{
+    SeqNum,
+    SeqRange, //
+};
+use crate::linux::demux::Entry;
+use crate::linux::icmp::{
+    IcmpError,
+    Report, //
+};
+use crate::linux::sock::SockFlag;
+use crate::linux::state;
+use crate::mib::Event;
+
+/// A message has arrived.
+pub(crate) fn receive(error: &IcmpError<'_>) {
+    match demux::lookup(&error.flow()) {
+        Some(Entry::Sock(sk)) => to_sock(&sk, error),
+        Some(Entry::Request(request)) => {
+            let hard = matches!(error.report(), Report::Failed { hard: true, .. });
+            let parameters = request.lock().parameters;
+            if hard && parameters.iss.raw() == error.seq() {
+                request.remove();
+            }
+        }
+        Some(Entry::TimeWait(_)) => {}
+        None => {
+            error.count_unknown();
+            if let Some(per_net) = error.net().get::<Endpoint>() {
+                per_net.namespace.note(Event::StrayIcmps);
+            }
+        }
+    }
+}
+
+fn to_sock(sk: &SockRef, error: &IcmpError<'_>) {
+    if error.is_too_far(sk) {
+        return;
+    }
+    // A message that comes while a process works on the socket is lost, like any packet may be;
+    // only the path's MTU is kept for later, since waiting for the next message costs data.
+    let handled = sk.try_softirq(|sk| to_locked(sk, error));
+    if let (None, Report::TooBig(mtu)) = (handled, error.report()) {
+        sk.shared().set_pending_mtu(mtu);
+    }
+}
+
+fn to_locked(sk: &mut Locked<'_>, error: &IcmpError<'_>) {
+    if !is_in_flight(sk, SeqNum::new(error.seq())) {
+        return;
+    }
+    match error.report() {
+        Report::TooBig(mtu) => path_narrowed(sk, mtu),
+        Report::Redirect => sk.redirect(error),
+        Report::Failed { err, hard } => failed(sk, error, err, hard),
+    }
+}
+
+/// The message quotes something that we sent and that is not acknowledged.
+fn is_in_flight(sk: &mut Locked<'_>, seq: SeqNum) -> bool {
+    sk.endpoint().connection().is_some_and(|connection| {
+        SeqRange::between(connection.snd_una(), connection.snd_nxt())
+            .is_some_and(|flight| flight.contains(seq))
+    })
+}
+
+/// A hop takes packets of `mtu` octets only.
+pub(crate) fn path_narrowed(sk: &mut Locked<'_>, mtu: u32) {
+    if !sk.discovers_pmtu() || sk.state() == state::LISTEN {
+        return;
+    }
+    sk.update_pmtu(mtu);
+    let path_mss = mss_of_mtu(sk.mtu(), sk.header_len());
+    with_connection(sk, |connection, cx| connection.on_mtu_change(cx, path_mss));
+    drive(sk);
+}
+
+fn failed(sk: &mut Locked<'_>, error: &IcmpError<'_>, err: Error, hard: bool) {
+    let wants_all = error.queue(sk);
+    let connecting = matches!(sk.state(), state::SYN_SENT | state::SYN_RECV);
+    let quoted = SeqNum::new(error.seq());
+    if hard || connecting {
+        with_connection(sk, |connection, cx| {
+            connection.on_icmp(cx, quoted, meaning(err));
+        });
+    }
+    if wants_all && hard && !connecting && !sk.flag(SockFlag::Dead) {
+        sk.set_err(err);
+        sk.error_report();
+    } else {
+        sk.set_err_soft(err);
+    }
+    drive(sk);
+}
+
+/// The engine's word for an errno that ICMP gave.
+fn meaning(err: Error) -> Meaning {
+    match err {
+        ENETUNREACH => Meaning::NetworkUnreachable,
+        ENOPROTOOPT => Meaning::ProtocolUnreachable,
+        ECONNREFUSED => Meaning::PortUnreachable,
+        EACCES => Meaning::Prohibited,
+        EPROTO => Meaning::ParameterProblem,
+        _ => Meaning::HostUnreachable,
+    }
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! From a packet to the connection, listener or small object that it is for.
+//!
+//! - [`listen`]: segments for a listener: SYNs and the acknowledgments that complete a handshake;
+//! - [`time_wait`]: segments for a connection in TIME-WAIT.
+
+use kernel::prelude::*;
+
+use crate::demux;
+use crate::endpoint::drive::drive;
+use crate::endpoint::shell::RxPayload;
+use crate::endpoint::{
+    with_connection,
+    Endpoint,
+    Locked,
+    Role,
+    SockRef, //
+};
+use crate::engine::connection::StateName;
+use crate::engine::listener;
+use crate::engine::wire::{
+    Malformed,
+    Segment,
+    HEADER_LEN, //
+};
+use crate::linux::demux::Entry;
+use crate::linux::rx::{
+    self,
+    Rx, //
+};
+use crate::linux::skb::{
+    reason,
+    SkBuff, //
+};
+use crate::linux::state;
+use crate::mib::{
+    Event,
+    Namespace, //
+};
+use crate::output::{
+    ports_of,
+    Header, //
+};
+
+pub(crate) mod listen;
+pub(crate) mod time_wait;
+
+/// Why a packet is not a segment.
+enum Bad {
+    Header,
+    Checksum,
+}
+
+/// Brings the whole header into the linear part and takes it apart.
+fn parse(skb: &mut SkBuff) -> Result<Segment, Bad> {
+    if !skb.may_pull(HEADER_LEN as u32) {
+        return Err(Bad::Header);
+    }
+    let announced = Segment::announced_header_len(skb.data()).ok_or(Bad::Header)?;
+    if !skb.may_pull(announced as u32) {
+        return Err(Bad::Header);
+    }
+    if !skb.checksum_ok() {
+        return Err(Bad::Checksum);
+    }
+    reparse(skb).map_err(|_| Bad::Header)
+}
+
+/// Takes apart a header that [`parse`] has seen.
+fn reparse(skb: &SkBuff) -> Result<Segment, Malformed> {
+    Segment::parse(skb.data(), skb.len())
+}
+
+/// A packet of our protocol has arrived.
+pub(crate) fn receive(mut skb: SkBuff, rx: &Rx<'_>) {
+    let Some(per_net) = rx.net().get::<Endpoint>() else {
+        return;
+    };
+    let namespace = &*per_net.namespace;
+    namespace.note(Event::InSegs);
+    match parse(&mut skb) {
+        Ok(segment) => dispatch(skb, rx, namespace, &segment),
+        Err(Bad::Header) => {
+            namespace.note(Event::InErrs);
+            skb.drop_with(reason::PKT_TOO_SMALL);
+        }
+        Err(Bad::Checksum) => {
+            namespace.note(Event::InErrs);
+            namespace.note(Event::InCsumErrors);
+            skb.drop_with(reason::CHECKSUM);
+        }
+    }
+}
+
+fn dispatch(skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) {
+    let flow = rx.flow();
+    match demux::lookup(&flow) {
+        Some(Entry::Sock(sk)) => hand_over(&sk, skb, namespace, segment),
+        Some(Entry::Request(request)) => {
+            let listener = request.lock().listener.clone();
+            if listen::is_listening(&listener) {
+                hand_over(&listener, skb, namespace, segment);
+            } else {
+                request.remove();
+                to_listener(skb, rx, namespace, segment);
+            }
+        }
+        Some(Entry::TimeWait(waiting)) => {
+            time_wait::receive(&waiting, skb, rx, namespace, segment);
+        }
+        None => to_listener(skb, rx, namespace, segment),
+    }
+}
+
+/// There is no connection: somebody may be listening.
+fn to_listener(skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) {
+    match demux::lookup_listener(&rx.flow()) {
+        Some(listener) => hand_over(&listener, skb, namespace, segment),
+        None => {
+            namespace.note(Event::NoPorts);
+            if rx.may_reply(&skb) {
+                reset(&skb, rx, namespace, segment);
+            }
+            skb.drop_with(reason::NO_SOCKET);
+        }
+    }
+}
+
+/// Answers a segment that nobody has a use for.
+pub(crate) fn reset(skb: &SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) {
+    let Some(transmit) = listener::reset_reply(segment) else {
+        return;
+    };
+    if let Ok(header) = Header::of(&transmit, ports_of(&rx.flow())) {
+        namespace.note(Event::OutRsts);
+        rx.reply(skb, header.as_slice());
+    }
+}
+
+/// Gives a segment to the socket that it is for, now or when its owner lets go of it.
+fn hand_over(sk: &SockRef, mut skb: SkBuff, namespace: &Namespace, segment: &Segment) {
+    if let Err(why) = rx::accept(sk, &mut skb, u32::from(segment.header_len)) {
+        namespace.note(Event::Filtered);
+        skb.drop_with(why);
+        return;
+    }
+    if rx::deliver(sk, skb).is_err() {
+        namespace.note(Event::BacklogDrop);
+    }
+}
+
+/// A segment has reached its socket, whose lock is held.
+pub(crate) fn receive_locked(sk: &mut Locked<'_>, skb: SkBuff) {
+    let Ok(segment) = reparse(&skb) else {
+        // A filter has cut the packet.
+        skb.drop_with(reason::SOCKET_FILTER);
+        return;
+    };
+    match &sk.endpoint().get_mut().role {
+        Role::Connected(_) => to_connection(sk, skb, &segment),
+        Role::Listening => listen::receive(sk, skb, &segment),
+        Role::Closed => skb.drop_with(reason::CLOSED),
+    }
+}
+
+/// Gives a segment to a connection that is waiting for the answer to its SYN.
+fn to_opening(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
+    let state = with_connection(sk, |connection, cx| {
+        connection.on_segment(cx, segment, None);
+        connection.state()
+    });
+    if state == Some(StateName::Established) {
+        sk.established(&skb);
+    }
+    skb.consume();
+    drive(sk);
+}
+
+/// Gives a segment to the connection of `sk`.
+pub(crate) fn to_connection(sk: &mut Locked<'_>, mut skb: SkBuff, segment: &Segment) {
+    if sk.state() == state::SYN_SENT {
+        to_opening(sk, skb, segment);
+        return;
+    }
+    let payload = if segment.payload_len == 0 {
+        skb.consume();
+        None
+    } else {
+        skb.pull(u32::from(segment.header_len));
+        let range = segment.payload_range();
+        Some(RxPayload::new(skb, range.start(), range.len()))
+    };
+    with_connection(sk, |connection, cx| {
+        connection.on_segment(cx, segment, payload);
+    });
+    drive(sk);
+}

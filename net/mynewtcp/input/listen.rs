@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Segments for a listener, whose lock is held: SYNs make half-open connections, the
+//! acknowledgments of our SYN-ACKs turn those into sockets that wait to be accepted.
+
+use kernel::prelude::*;
+
+use crate::demux;
+use crate::endpoint::shell::EndpointShell;
+use crate::endpoint::{
+    mss_of_mtu,
+    now,
+    parameters_of,
+    superpacket_payload,
+    Locked,
+    Request,
+    RequestRef,
+    Role,
+    Sock, //
+};
+use crate::engine::buffer::Context;
+use crate::engine::config::Parameters;
+use crate::engine::listener::{
+    HalfOpen,
+    HalfOpenTimeout,
+    HalfOpenVerdict,
+    TimeWaitVerdict, //
+};
+use crate::engine::seq::{
+    Mss,
+    SeqNum, //
+};
+use crate::engine::wire::{
+    Control,
+    Segment,
+    Transmit, //
+};
+use crate::input::{
+    reset,
+    time_wait,
+    to_connection, //
+};
+use crate::linux::addr::Flow;
+use crate::linux::demux::Entry;
+use crate::linux::rx;
+use crate::linux::skb::{
+    reason,
+    SkBuff, //
+};
+use crate::linux::state;
+use crate::memory::windows_of;
+use crate::mib::Event;
+use crate::output::{
+    ports_of,
+    Header, //
+};
+
+/// `sk` still accepts connections.
+pub(crate) fn is_listening(sk: &Sock) -> bool {
+    sk.state() == state::LISTEN
+}
+
+/// A segment has reached a listener.
+pub(crate) fn receive(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
+    match demux::lookup(&skb.rx().flow()) {
+        Some(Entry::Request(request)) => to_half_open(sk, &request, skb, segment),
+        Some(Entry::TimeWait(waiting)) => match time_wait::verdict(&waiting, segment) {
+            TimeWaitVerdict::Reuse { iss_floor } => {
+                waiting.remove();
+                on_syn(sk, skb, segment, Some(iss_floor));
+            }
+            TimeWaitVerdict::Drop | TimeWaitVerdict::Ack(_) => {
+                skb.drop_with(reason::TIME_WAIT);
+            }
+        },
+        // The handshake was completed while the segment waited for the listener.
+        Some(Entry::Sock(child)) => {
+            if rx::deliver(&child, skb).is_err() {
+                note(sk, Event::BacklogDrop);
+            }
+        }
+        None => on_syn(sk, skb, segment, None),
+    }
+}
+
+fn note(sk: &mut Locked<'_>, event: Event) {
+    sk.endpoint().namespace.note(event);
+}
+
+/// There is no room for one more connection that has not been accepted.
+fn is_full(sk: &mut Locked<'_>) -> bool {
+    if sk.shared().is_accept_queue_full() {
+        note(sk, Event::ListenOverflows);
+        return true;
+    }
+    sk.shared().half_open() > sk.shared().backlog()
+}
+
+fn on_syn(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment, iss_floor: Option<SeqNum>) {
+    if segment.control != Control::Syn || segment.ack.is_some() {
+        let namespace = sk.endpoint().namespace.clone();
+        let rx = skb.rx();
+        if rx.may_reply(&skb) {
+            reset(&skb, &rx, &namespace, segment);
+        }
+        skb.drop_with(reason::BAD_FLAGS);
+        return;
+    }
+    if is_full(sk) {
+        note(sk, Event::ListenDrops);
+        skb.drop_with(reason::LISTEN_OVERFLOW);
+        return;
+    }
+    if admit(sk, &skb, segment, iss_floor).is_err() {
+        note(sk, Event::ListenDrops);
+        skb.drop_with(reason::NOT_SPECIFIED);
+    } else {
+        skb.consume();
+    }
+}
+
+/// Makes a half-open connection of a SYN and answers it.
+fn admit(
+    sk: &mut Locked<'_>,
+    skb: &SkBuff,
+    segment: &Segment,
+    iss_floor: Option<SeqNum>,
+) -> Result {
+    let flow = key_of(sk, skb.rx().flow());
+    let route = sk.route_to(&flow)?;
+    let path_mss = wished_mss(sk, mss_of_mtu(route.mtu, route.header_len));
+    let advertised = wished_mss(sk, mss_of_mtu(route.advertised_mtu, route.header_len));
+    let windows = windows_of(sk);
+    let mut parameters = parameters_of(&flow, path_mss, advertised, route.gso_max_size, windows);
+    if let Some(floor) = iss_floor {
+        parameters.iss = parameters.iss.latest(floor);
+    }
+    let (ctx, endpoint) = sk.split();
+    let half_open =
+        HalfOpen::on_syn(now(), &endpoint.config, &parameters, segment).ok_or(EINVAL)?;
+    let request = Request {
+        half_open,
+        parameters,
+        config: endpoint.config.clone(),
+        listener: ctx.sock_ref(),
+    };
+    let request = demux::enter_request(&flow, ctx, skb, request)?;
+    answer(&request);
+    Ok(())
+}
+
+/// The key of a half-open connection: as with sockets, the interface is part of it only where
+/// the listener or the addresses are tied to one.
+fn key_of(sk: &Sock, flow: Flow) -> Flow {
+    if flow.laddr.is_link_local() || flow.raddr.is_link_local() {
+        return flow;
+    }
+    Flow {
+        ifindex: sk.bound_ifindex(),
+        ..flow
+    }
+}
+
+/// `mss`, but not more than the user asked for.
+pub(crate) fn wished_mss(sk: &mut Locked<'_>, mss: Mss) -> Mss {
+    match sk.endpoint().wishes.maxseg {
+        0 => mss,
+        wish => mss.smallest(Mss::new(wish)),
+    }
+}
+
+/// Sends the SYN-ACK, for the first time or again. If it does not get out, the timer tries again.
+fn answer(request: &RequestRef) {
+    let mut guard = request.lock();
+    let Request {
+        half_open, config, ..
+    } = &mut *guard;
+    let transmit = half_open.transmit(now(), config);
+    let deadline = half_open.deadline();
+    drop(guard);
+    send(request, &transmit);
+    request.arm(deadline.as_nanos());
+}
+
+fn send(request: &RequestRef, transmit: &Transmit) {
+    let listener = request.lock().listener.clone();
+    if let Ok(header) = Header::of(transmit, ports_of(request.flow())) {
+        // A lost SYN-ACK is sent again by the timer, whatever lost it.
+        let _ = request.transmit(&listener, header.as_slice());
+    }
+}
+
+fn to_half_open(sk: &mut Locked<'_>, request: &RequestRef, skb: SkBuff, segment: &Segment) {
+    let verdict = {
+        let mut guard = request.lock();
+        let Request {
+            half_open, config, ..
+        } = &mut *guard;
+        half_open.on_segment(now(), config, segment)
+    };
+    match verdict {
+        HalfOpenVerdict::Promote => {
+            promote(sk, request, skb, segment);
+            return;
+        }
+        HalfOpenVerdict::Retransmit => answer(request),
+        HalfOpenVerdict::Reply(transmit) => send(request, &transmit),
+        HalfOpenVerdict::Forget => request.remove(),
+        HalfOpenVerdict::Drop => {}
+    }
+    skb.consume();
+}
+
+/// The handshake is complete. Without room in the accept queue its last segment is dropped, the
+/// peer or our timer will come back to it.
+fn promote(sk: &mut Locked<'_>, request: &RequestRef, skb: SkBuff, segment: &Segment) {
+    if sk.shared().is_accept_queue_full() {
+        note(sk, Event::ListenOverflows);
+        note(sk, Event::ListenDrops);
+        skb.drop_with(reason::LISTEN_OVERFLOW);
+        return;
+    }
+    let (half_open, mut parameters) = {
+        let guard = request.lock();
+        (guard.half_open, guard.parameters)
+    };
+    let (ctx, endpoint) = sk.split();
+    let endpoint = endpoint.child();
+    let Ok(mut child) = ctx.clone_child(request, &skb, Ok(endpoint)) else {
+        note(sk, Event::ListenDrops);
+        skb.drop_with(reason::NOT_SPECIFIED);
+        return;
+    };
+    parameters.gso_max_size = superpacket_payload(request.flow(), child.max_gso_size());
+    if connect_child(&mut child, request, half_open, &parameters, segment).is_err() {
+        child.discard();
+        note(sk, Event::ListenDrops);
+        skb.drop_with(reason::NOT_SPECIFIED);
+        return;
+    }
+    to_connection(&mut child, skb, segment);
+    let child = child.unlock();
+    let (ctx, endpoint) = sk.split();
+    if endpoint.get_mut().accept_queue.push(child).is_err() {
+        return;
+    }
+    let ready = ctx.shared().ready().saturating_add(1);
+    ctx.shared().set_ready(ready);
+    ctx.show_backlog(ready, ctx.shared().backlog());
+    ctx.data_ready();
+}
+
+/// Gives the child its connection and the half-open one's place in the tables.
+fn connect_child(
+    child: &mut Locked<'_>,
+    request: &RequestRef,
+    half_open: HalfOpen,
+    parameters: &Parameters,
+    segment: &Segment,
+) -> Result {
+    demux::ports::inherit(child)?;
+    demux::tables().replace_request(request, child)?;
+    let (ctx, endpoint) = child.split();
+    let endpoint = endpoint.get_mut();
+    let mut shell = EndpointShell {
+        queues: ctx.queues(),
+        namespace: &endpoint.namespace,
+    };
+    let mut cx = Context {
+        now: now(),
+        config: &endpoint.config,
+        shell: &mut shell,
+    };
+    let connection = half_open.into_connection(&mut cx, parameters, segment);
+    endpoint.role = Role::Connected(connection);
+    crate::socket::options::apply(child);
+    Ok(())
+}
+
+/// The timer of a half-open connection has run out, or someone thought so.
+pub(crate) fn on_timer(request: &RequestRef) {
+    let (verdict, deadline) = {
+        let mut guard = request.lock();
+        if !is_listening(&guard.listener) {
+            drop(guard);
+            request.remove();
+            return;
+        }
+        let Request {
+            half_open, config, ..
+        } = &mut *guard;
+        (half_open.on_timeout(now(), config), half_open.deadline())
+    };
+    match verdict {
+        HalfOpenTimeout::Early => request.arm(deadline.as_nanos()),
+        HalfOpenTimeout::Retransmit => answer(request),
+        HalfOpenTimeout::GiveUp => request.remove(),
+    }
+}

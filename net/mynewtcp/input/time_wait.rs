@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Segments and the timer of connections in TIME-WAIT.
+
+use crate::demux;
+use crate::endpoint::{
+    now,
+    TimeWaitRef,
+    Waiting, //
+};
+use crate::engine::listener::TimeWaitVerdict;
+use crate::engine::wire::{
+    Segment,
+    Transmit, //
+};
+use crate::input::hand_over;
+use crate::linux::rx::Rx;
+use crate::linux::skb::{
+    reason,
+    SkBuff, //
+};
+use crate::mib::Namespace;
+use crate::output::{
+    ports_of,
+    Header, //
+};
+
+/// What the small object makes of a segment; its timer follows its deadline.
+pub(crate) fn verdict(waiting: &TimeWaitRef, segment: &Segment) -> TimeWaitVerdict {
+    let (verdict, deadline) = {
+        let mut guard = waiting.lock();
+        let Waiting {
+            time_wait, config, ..
+        } = &mut *guard;
+        (
+            time_wait.on_segment(now(), config, segment),
+            time_wait.deadline(),
+        )
+    };
+    waiting.arm(deadline.as_nanos());
+    verdict
+}
+
+/// A segment has arrived for a connection in TIME-WAIT.
+pub(crate) fn receive(
+    waiting: &TimeWaitRef,
+    skb: SkBuff,
+    rx: &Rx<'_>,
+    namespace: &Namespace,
+    segment: &Segment,
+) {
+    match verdict(waiting, segment) {
+        TimeWaitVerdict::Drop => {}
+        TimeWaitVerdict::Ack(transmit) => {
+            if rx.may_reply(&skb) {
+                acknowledge(&skb, rx, &transmit);
+            }
+        }
+        TimeWaitVerdict::Reuse { iss_floor: _ } => {
+            // The listener asks again, under its lock, and takes the object away.
+            if let Some(listener) = demux::lookup_listener(&rx.flow()) {
+                hand_over(&listener, skb, namespace, segment);
+                return;
+            }
+        }
+    }
+    skb.drop_with(reason::TIME_WAIT);
+}
+
+fn acknowledge(skb: &SkBuff, rx: &Rx<'_>, transmit: &Transmit) {
+    if let Ok(header) = Header::of(transmit, ports_of(&rx.flow())) {
+        rx.reply(skb, header.as_slice());
+    }
+}
+
+/// The timer has run out, or the deadline has moved since it was set.
+pub(crate) fn on_timer(waiting: &TimeWaitRef) {
+    let deadline = waiting.lock().time_wait.deadline();
+    if deadline <= now() {
+        waiting.remove();
+    } else {
+        waiting.arm(deadline.as_nanos());
+    }
+}

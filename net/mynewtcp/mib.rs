@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a network namespace counts and what its connections are tuned with.
+
+use kernel::prelude::*;
+use kernel::sync::atomic::{
+    Atomic,
+    Relaxed, //
+};
+
+use crate::demux::lingering::Lingering;
+use crate::engine::config::Config;
+use crate::engine::counters::Counter;
+
+/// Things that happen outside of any connection.
+#[derive(Clone, Copy)]
+pub(crate) enum Event {
+    /// Segments received, for whomever (`InSegs`).
+    InSegs,
+    /// Segments whose header makes no sense (`InErrs`).
+    InErrs,
+    /// Segments with a wrong checksum (`InCsumErrors`).
+    InCsumErrors,
+    /// Segments without a connection or listener (`NoPorts`).
+    NoPorts,
+    /// Segments that a filter or a security policy dropped.
+    Filtered,
+    /// Segments dropped because the socket's owner did not keep up (`TCPBacklogDrop`).
+    BacklogDrop,
+    /// SYNs and final acknowledgments dropped because the accept queue was full
+    /// (`ListenOverflows`).
+    ListenOverflows,
+    /// SYNs dropped for any reason (`ListenDrops`).
+    ListenDrops,
+    /// Resets sent without a connection (`OutRsts`).
+    OutRsts,
+    /// Closed connections that found no memory for TIME-WAIT (`TCPTimeWaitOverflow`).
+    TimeWaitOverflow,
+    /// ICMP errors that named no connection of ours (`OutOfWindowIcmps`).
+    StrayIcmps,
+    /// Connections reset because there were too many without a user (`TCPAbortOnMemory`).
+    AbortOnMemory,
+}
+
+impl Event {
+    const COUNT: usize = Self::AbortOnMemory as usize + 1;
+
+    /// Every event with the name under which it is shown.
+    const NAMES: [(Self, &'static str); Self::COUNT] = [
+        (Self::InSegs, "InSegs"),
+        (Self::InErrs, "InErrs"),
+        (Self::InCsumErrors, "InCsumErrors"),
+        (Self::NoPorts, "NoPorts"),
+        (Self::Filtered, "Filtered"),
+        (Self::BacklogDrop, "BacklogDrop"),
+        (Self::ListenOverflows, "ListenOverflows"),
+        (Self::ListenDrops, "ListenDrops"),
+        (Self::OutRsts, "StrayOutRsts"),
+        (Self::TimeWaitOverflow, "TimeWaitOverflow"),
+        (Self::StrayIcmps, "StrayIcmps"),
+        (Self::AbortOnMemory, "AbortOnMemory"),
+    ];
+}
+
+/// The engine's counters with the names under which they are shown.
+const ENGINE_NAMES: [(Counter, &str); Counter::COUNT] = [
+    (Counter::ActiveOpens, "ActiveOpens"),
+    (Counter::PassiveOpens, "PassiveOpens"),
+    (Counter::AttemptFails, "AttemptFails"),
+    (Counter::EstabResets, "EstabResets"),
+    (Counter::OutSegs, "OutSegs"),
+    (Counter::RetransSegs, "RetransSegs"),
+    (Counter::OutRsts, "OutRsts"),
+    (Counter::InSegs, "InConnSegs"),
+    (Counter::Timeouts, "Timeouts"),
+    (Counter::AbortOnTimeout, "AbortOnTimeout"),
+    (Counter::AbortOnData, "AbortOnData"),
+    (Counter::SackRecovery, "SackRecovery"),
+    (Counter::RenoRecovery, "RenoRecovery"),
+    (Counter::FastRetrans, "FastRetrans"),
+    (Counter::SackReneging, "SackReneging"),
+    (Counter::DelayedAcks, "DelayedAcks"),
+    (Counter::PureAcks, "PureAcks"),
+    (Counter::OutOfOrder, "OutOfOrder"),
+    (Counter::ReceiveRefused, "ReceiveRefused"),
+    (Counter::BeyondWindow, "BeyondWindow"),
+    (Counter::DuplicateData, "DuplicateData"),
+    (Counter::PawsRejected, "PawsRejected"),
+    (Counter::ChallengeAcks, "ChallengeAcks"),
+    (Counter::ToZeroWindow, "ToZeroWindow"),
+    (Counter::FromZeroWindow, "FromZeroWindow"),
+    (Counter::WindowProbes, "WindowProbes"),
+    (Counter::Keepalives, "Keepalives"),
+    (Counter::TimeWaits, "TimeWaits"),
+    (Counter::TransmitFailed, "TransmitFailed"),
+];
+
+/// What all endpoints of one network namespace share.
+#[pin_data]
+pub(crate) struct Namespace {
+    /// The tunables that new endpoints copy.
+    pub(crate) config: Config,
+    /// Ports of connections in TIME-WAIT.
+    #[pin]
+    pub(crate) lingering: Lingering,
+    engine: [Atomic<u64>; Counter::COUNT],
+    events: [Atomic<u64>; Event::COUNT],
+}
+
+impl Namespace {
+    /// All counters at zero, all tunables at their defaults.
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            config: Config::DEFAULT,
+            lingering <- Lingering::new(),
+            engine: [const { Atomic::new(0) }; Counter::COUNT],
+            events: [const { Atomic::new(0) }; Event::COUNT],
+        })
+    }
+
+    /// Adds `n` to a counter of the engine.
+    pub(crate) fn count(&self, counter: Counter, n: u32) {
+        if let Some(cell) = self.engine.get(counter as usize) {
+            cell.add(u64::from(n), Relaxed);
+        }
+    }
+
+    /// Counts one `event`.
+    pub(crate) fn note(&self, event: Event) {
+        if let Some(cell) = self.events.get(event as usize) {
+            cell.add(1u64, Relaxed);
+        }
+    }
+
+    /// Calls `show` with each counter's name and value.
+    pub(crate) fn for_each(&self, mut show: impl FnMut(&str, u64)) {
+        for (event, name) in Event::NAMES {
+            if let Some(cell) = self.events.get(event as usize) {
+                show(name, cell.load(Relaxed));
+            }
+        }
+        for (counter, name) in ENGINE_NAMES {
+            if let Some(cell) = self.engine.get(counter as usize) {
+                show(name, cell.load(Relaxed));
+            }
+        }
+    }
+}

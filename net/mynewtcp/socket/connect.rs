@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `connect(2)` and its opposite. The kernel waits for the handshake where it has to.
+
+use kernel::prelude::*;
+
+use crate::demux::{
+    self,
+    ports, //
+};
+use crate::endpoint::drive::{
+    closed,
+    drive, //
+};
+use crate::endpoint::{
+    mss_of_mtu,
+    parameters_of,
+    with_connection,
+    Owned,
+    Role, //
+};
+use crate::engine::connection::Connection;
+use crate::error;
+use crate::input::listen::wished_mss;
+use crate::linux::addr::SocketAddr;
+use crate::linux::state;
+use crate::memory::windows_of;
+use crate::socket::{
+    listen,
+    options, //
+};
+
+/// Starts a connection to `remote`.
+pub(crate) fn connect(sk: &mut Owned<'_>, remote: SocketAddr) -> Result {
+    if !matches!(sk.endpoint().role, Role::Closed) {
+        return Err(EISCONN);
+    }
+    sk.connect_route(remote)?;
+    sk.set_shutdown_mask(0);
+    sk.set_state(state::SYN_SENT);
+    open(sk).inspect_err(|_| forget(sk))
+}
+
+/// Picks the port, makes the connection and sends the SYN.
+fn open(sk: &mut Owned<'_>) -> Result {
+    ports::connect(sk)?;
+    sk.new_ports()?;
+    let flow = sk.flow();
+    let (mtu, advertised_mtu, header_len) = (sk.mtu(), sk.advertised_mtu(), sk.header_len());
+    let path_mss = wished_mss(sk, mss_of_mtu(mtu, header_len));
+    let advertised = wished_mss(sk, mss_of_mtu(advertised_mtu, header_len));
+    let windows = windows_of(sk);
+    let parameters = parameters_of(&flow, path_mss, advertised, sk.max_gso_size(), windows);
+    let endpoint = sk.endpoint().get_mut();
+    let connection = Connection::new(&endpoint.config, &parameters);
+    endpoint.role = Role::Connected(connection);
+    options::apply(sk);
+    with_connection(sk, |connection, cx| connection.connect(cx))
+        .ok_or(EINVAL)?
+        .map_err(error::of_verb)?;
+    drive(sk);
+    Ok(())
+}
+
+/// Takes back what a failed [`open`] has done.
+fn forget(sk: &mut Owned<'_>) {
+    sk.endpoint().get_mut().role = Role::Closed;
+    sk.set_state(state::CLOSE);
+    demux::leave(sk);
+    sk.reset_route();
+    sk.clear_remote();
+}
+
+/// Makes the socket as good as new: `connect` with AF_UNSPEC, and abandoning a connection.
+pub(crate) fn disconnect(sk: &mut Owned<'_>) -> Result {
+    let was_connected = match sk.endpoint().role {
+        Role::Listening => {
+            listen::stop(sk);
+            false
+        }
+        Role::Connected(_) => true,
+        Role::Closed => false,
+    };
+    if was_connected {
+        with_connection(sk, |connection, cx| connection.abort(cx));
+        drive(sk);
+        if !matches!(sk.endpoint().role, Role::Closed) {
+            closed(sk);
+        }
+        sk.set_err(ECONNRESET);
+    }
+    sk.purge_received();
+    sk.reset_route();
+    sk.clear_remote();
+    sk.set_shutdown_mask(0);
+    sk.error_report();
+    Ok(())
+}

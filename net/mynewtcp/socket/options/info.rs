@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! TCP_INFO: the layout of Linux' `struct tcp_info`, so that unmodified programs read it.
+
+use crate::endpoint::{
+    with_connection,
+    Locked, //
+};
+use crate::engine::connection::info::Info;
+use crate::engine::time::Delta;
+
+/// Octets of `struct tcp_info` up to and including `tcpi_rcv_wnd`; what is behind is never
+/// known here, and a shorter answer says so.
+const LEN: usize = 236;
+
+/// A `struct tcp_info` as it lies in memory.
+pub(crate) struct Snapshot([u8; LEN]);
+
+/// Where the members lie that we can fill in.
+mod at {
+    pub(super) const STATE: usize = 0;
+    pub(super) const CA_STATE: usize = 1;
+    pub(super) const RETRANSMITS: usize = 2;
+    pub(super) const PROBES: usize = 3;
+    pub(super) const BACKOFF: usize = 4;
+    pub(super) const OPTIONS: usize = 5;
+    pub(super) const WSCALE: usize = 6;
+    pub(super) const RTO: usize = 8;
+    pub(super) const ATO: usize = 12;
+    pub(super) const SND_MSS: usize = 16;
+    pub(super) const RCV_MSS: usize = 20;
+    pub(super) const UNACKED: usize = 24;
+    pub(super) const SACKED: usize = 28;
+    pub(super) const LOST: usize = 32;
+    pub(super) const RETRANS: usize = 36;
+    pub(super) const LAST_DATA_SENT: usize = 44;
+    pub(super) const LAST_DATA_RECV: usize = 52;
+    pub(super) const LAST_ACK_RECV: usize = 56;
+    pub(super) const PMTU: usize = 60;
+    pub(super) const RTT: usize = 68;
+    pub(super) const RTTVAR: usize = 72;
+    pub(super) const SND_SSTHRESH: usize = 76;
+    pub(super) const SND_CWND: usize = 80;
+    pub(super) const ADVMSS: usize = 84;
+    pub(super) const RCV_SPACE: usize = 96;
+    pub(super) const PACING_RATE: usize = 104;
+    pub(super) const MAX_PACING_RATE: usize = 112;
+    pub(super) const BYTES_ACKED: usize = 120;
+    pub(super) const BYTES_RECEIVED: usize = 128;
+    pub(super) const NOTSENT: usize = 144;
+    pub(super) const MIN_RTT: usize = 148;
+    pub(super) const SND_WND: usize = 228;
+    pub(super) const RCV_WND: usize = 232;
+}
+
+/// Bits of `tcpi_options`.
+const OPT_TIMESTAMPS: u8 = 1;
+const OPT_SACK: u8 = 2;
+const OPT_WSCALE: u8 = 4;
+
+/// Values of `tcpi_ca_state`.
+const CA_RECOVERY: u8 = 3;
+const CA_LOSS: u8 = 4;
+
+impl Snapshot {
+    /// The octets.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn put(&mut self, at: usize, bytes: &[u8]) {
+        if let Some(place) = self.0.get_mut(at..at + bytes.len()) {
+            place.copy_from_slice(bytes);
+        }
+    }
+
+    fn put_u32(&mut self, at: usize, value: u32) {
+        self.put(at, &value.to_ne_bytes());
+    }
+
+    fn put_u64(&mut self, at: usize, value: u64) {
+        self.put(at, &value.to_ne_bytes());
+    }
+
+    fn put_micros(&mut self, at: usize, value: Delta) {
+        self.put_u32(at, u32::try_from(value.as_micros()).unwrap_or(u32::MAX));
+    }
+
+    fn put_millis(&mut self, at: usize, value: Delta) {
+        self.put_u32(at, u32::try_from(value.as_millis()).unwrap_or(u32::MAX));
+    }
+
+    fn fill(&mut self, info: &Info) {
+        let bit = |on: bool, bit: u8| if on { bit } else { 0 };
+        let ca_state = bit(info.in_recovery, CA_RECOVERY).max(bit(info.in_loss, CA_LOSS));
+        let scaled = info.snd_wscale != 0 || info.rcv_wscale != 0;
+        let options = bit(info.timestamps, OPT_TIMESTAMPS)
+            | bit(info.sack, OPT_SACK)
+            | bit(scaled, OPT_WSCALE);
+        self.put(at::CA_STATE, &[ca_state]);
+        self.put(at::RETRANSMITS, &[info.retransmits]);
+        self.put(at::PROBES, &[info.probes]);
+        self.put(at::BACKOFF, &[info.backoff]);
+        self.put(at::OPTIONS, &[options]);
+        self.put(at::WSCALE, &[info.snd_wscale | info.rcv_wscale << 4]);
+        self.put_micros(at::RTO, info.rto);
+        self.put_micros(at::ATO, info.ato);
+        self.put_u32(at::SND_MSS, info.snd_mss);
+        self.put_u32(at::RCV_MSS, info.rcv_mss);
+        self.fill_segments(info);
+        self.put_millis(at::LAST_DATA_SENT, info.last_data_sent);
+        self.put_millis(at::LAST_DATA_RECV, info.last_received);
+        self.put_millis(at::LAST_ACK_RECV, info.last_received);
+        self.put_micros(at::RTT, info.rtt);
+        self.put_micros(at::RTTVAR, info.rttvar);
+        self.put_u32(at::ADVMSS, info.advmss);
+        self.put_u64(at::BYTES_ACKED, u64::from(info.bytes_acked));
+        self.put_u64(at::BYTES_RECEIVED, u64::from(info.bytes_received));
+        self.put_u32(at::NOTSENT, info.notsent);
+        self.put_micros(at::MIN_RTT, info.min_rtt);
+    }
+
+    /// What is counted in segments there and in octets here.
+    fn fill_segments(&mut self, info: &Info) {
+        let segments = |octets: u32| octets.div_ceil(info.snd_mss.max(1));
+        self.put_u32(at::UNACKED, segments(info.unacked));
+        self.put_u32(at::SACKED, segments(info.sacked));
+        self.put_u32(at::LOST, segments(info.lost));
+        self.put_u32(at::RETRANS, segments(info.retrans));
+        self.put_u32(at::SND_SSTHRESH, segments(info.ssthresh));
+        self.put_u32(at::SND_CWND, segments(info.cwnd));
+    }
+}
+
+/// What TCP_INFO says now.
+pub(crate) fn snapshot(sk: &mut Locked<'_>) -> Snapshot {
+    let mut snapshot = Snapshot([0; LEN]);
+    snapshot.put(at::STATE, &[sk.state()]);
+    let no_limit = u64::MAX;
+    snapshot.put_u64(at::PACING_RATE, no_limit);
+    snapshot.put_u64(at::MAX_PACING_RATE, no_limit);
+    snapshot.put_u32(at::RCV_SPACE, crate::memory::window_of(sk.rcvbuf()));
+    let info = with_connection(sk, |connection, cx| connection.info(cx.now, cx.config));
+    if let Some(info) = info {
+        snapshot.fill(&info);
+        snapshot.put_u32(at::PMTU, sk.mtu());
+        snapshot.put_u32(at::SND_WND, info.snd_wnd);
+        snapshot.put_u32(at::RCV_WND, info.rcv_wnd);
+    }
+    snapshot
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `recvmsg(2)`. Urgent data is delivered in line, so that MSG_OOB finds none (EINVAL).
+
+use kernel::prelude::*;
+
+use crate::endpoint::cb::Cb;
+use crate::endpoint::drive::drive;
+use crate::endpoint::{
+    with_connection,
+    Owned,
+    Sock, //
+};
+use crate::linux::msg::{
+    flags as msg_flags,
+    Msg, //
+};
+use crate::linux::sock::{
+    SockFlag,
+    Wait, //
+};
+use crate::linux::state;
+use crate::linux::time::Timeout;
+use crate::memory;
+
+/// One call's progress.
+struct Reader {
+    flags: u32,
+    /// Octets that the user asked for.
+    len: usize,
+    /// Octets below which the call does not return by itself.
+    target: usize,
+    copied: usize,
+    /// Octets that the engine knows to have been read.
+    announced: usize,
+    /// Where peeking begins, in octets of unread data.
+    peek_from: usize,
+    timeout: Timeout,
+}
+
+/// Whether to go on reading.
+enum Next {
+    Done,
+    Wait,
+    Flush,
+}
+
+/// Copies what has been received to the user, waiting for it if it may.
+pub(crate) fn recvmsg(sk: &Sock, msg: &mut Msg<'_>, len: usize, flags: u32) -> Result<usize> {
+    if flags & msg_flags::ERRQUEUE != 0 {
+        return sk.recv_errqueue(msg, len);
+    }
+    let mut sk = sk.lock();
+    if sk.state() == state::LISTEN {
+        return Err(ENOTCONN);
+    }
+    if flags & msg_flags::OOB != 0 {
+        return Err(EINVAL);
+    }
+    let mut reader = Reader::new(&sk, len, flags);
+    let outcome = reader.run(&mut sk, msg);
+    reader.announce_space(&mut sk);
+    match outcome {
+        Err(error) if reader.copied == 0 => Err(error),
+        Ok(()) | Err(_) => Ok(reader.copied),
+    }
+}
+
+impl Reader {
+    fn new(sk: &Sock, len: usize, flags: u32) -> Self {
+        let wanted = if flags & msg_flags::WAITALL != 0 {
+            len
+        } else {
+            len.min(sk.rcvlowat() as usize)
+        };
+        Self {
+            flags,
+            len,
+            target: wanted.max(1),
+            copied: 0,
+            announced: 0,
+            peek_from: sk.peek_offset(flags) as usize,
+            timeout: sk.rcvtimeo(flags & msg_flags::DONTWAIT != 0),
+        }
+    }
+
+    /// Octets that the user still asks for.
+    fn wanted(&self) -> u32 {
+        u32::try_from(self.len - self.copied).unwrap_or(u32::MAX)
+    }
+
+    fn is_peeking(&self) -> bool {
+        self.flags & msg_flags::PEEK != 0
+    }
+
+    fn run(&mut self, sk: &mut Owned<'_>, msg: &mut Msg<'_>) -> Result {
+        loop {
+            if self.is_peeking() {
+                self.peek(sk, msg)?;
+            } else {
+                self.take(sk, msg)?;
+            }
+            if self.copied > 0 && self.copied >= self.len {
+                return Ok(());
+            }
+            match self.next(sk)? {
+                Next::Done => return Ok(()),
+                Next::Flush => sk.flush_backlog(),
+                Next::Wait => {
+                    self.announce_space(sk);
+                    self.wait(sk)?;
+                }
+            }
+        }
+    }
+
+    /// Moves octets from the front of the receive queue to the user.
+    fn take(&mut self, sk: &mut Owned<'_>, msg: &mut Msg<'_>) -> Result {
+        let mut queues = sk.queues();
+        while self.copied < self.len {
+            let Some(skb) = queues.receive_mut().front_mut() else {
+                break;
+            };
+            let &Cb { offset, len, .. } = skb.cb();
+            let n = self.wanted().min(len);
+            if self.flags & msg_flags::TRUNC == 0 {
+                skb.copy_to_msg(offset, msg, n)?;
+            }
+            skb.cb_mut::<Cb>().trim_front(n);
+            if n == len {
+                queues.receive_mut().drop_front();
+            }
+            queues.sock().shared().take_unread(n);
+            queues.sock().peek_offset_back(n);
+            self.copied += n as usize;
+        }
+        Ok(())
+    }
+
+    /// Copies octets to the user that stay in the queue.
+    fn peek(&mut self, sk: &mut Owned<'_>, msg: &mut Msg<'_>) -> Result {
+        let queues = sk.queues();
+        let seen = self.peek_from + self.copied;
+        let mut skip = u32::try_from(seen).unwrap_or(u32::MAX);
+        for skb in queues.receive().iter() {
+            let &Cb { offset, len, .. } = skb.cb();
+            if skip >= len {
+                skip -= len;
+                continue;
+            }
+            let n = self.wanted().min(len - skip);
+            if self.flags & msg_flags::TRUNC == 0 {
+                skb.copy_to_msg(offset.saturating_add(skip), msg, n)?;
+            }
+            queues.sock().peek_offset_forward(n);
+            self.copied += n as usize;
+            skip = 0;
+            if self.copied >= self.len {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What to do when the queue has no more for us.
+    fn next(&self, sk: &mut Owned<'_>) -> Result<Next> {
+        if self.copied >= self.target && !sk.has_backlog() {
+            return Ok(Next::Done);
+        }
+        let ended = sk.err() != 0
+            || sk.state() == state::CLOSE
+            || sk.shutdown_mask() & state::RCV_SHUTDOWN != 0;
+        if self.copied > 0 {
+            if ended || self.timeout.is_zero() {
+                return Ok(Next::Done);
+            }
+        } else if sk.flag(SockFlag::Done) {
+            return Ok(Next::Done);
+        } else if sk.err() != 0 {
+            sk.take_error()?;
+        } else if sk.shutdown_mask() & state::RCV_SHUTDOWN != 0 {
+            return Ok(Next::Done);
+        } else if sk.state() == state::CLOSE {
+            return Err(ENOTCONN);
+        } else if self.timeout.is_zero() {
+            return Err(EAGAIN);
+        }
+        Ok(if self.copied >= self.target {
+            Next::Flush
+        } else {
+            Next::Wait
+        })
+    }
+
+    fn wait(&mut self, sk: &mut Owned<'_>) -> Result {
+        let seen = if self.is_peeking() {
+            self.peek_from + self.copied
+        } else {
+            0
+        };
+        sk.wait(Wait::Data, &mut self.timeout, |sk| {
+            sk.shared().unread() as usize > seen
+                || sk.err() != 0
+                || sk.state() == state::CLOSE
+                || sk.shutdown_mask() & state::RCV_SHUTDOWN != 0
+        })
+    }
+
+    /// Tells the engine that there is room again: maybe the peer wants to know.
+    fn announce_space(&mut self, sk: &mut Owned<'_>) {
+        if self.copied == self.announced || self.is_peeking() {
+            return;
+        }
+        let new = (self.copied - self.announced) as u32;
+        self.announced = self.copied;
+        memory::grow_receive_buffer(sk, new);
+        if with_connection(sk, |connection, cx| connection.recv(cx)).is_some() {
+            drive(sk);
+        }
+    }
+}
