@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The stages of the test run: what each runs and what it needs before."""
+
+import dataclasses
+import os
+
+import count
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One command of the run."""
+
+    name: str
+    what: str
+    command: tuple
+    needs: tuple = ()
+    build: bool = False
+    long: bool = False
+    read: object = count.any_form
+
+
+def _in_guest(repo, kernel, *words, timeout):
+    return (f"{repo}/scripts/vm", "--kernel", kernel, "--timeout", str(timeout), "--", *words)
+
+
+def _selftest(repo, kernel, timeout):
+    suite = "/mnt/src/tools/testing/selftests/net/mynewtcp/run"
+    programs = "/mnt/cache/target/release"
+    return Stage(
+        f"selftest-{kernel}",
+        f"real programs in a guest, kernel {kernel}",
+        _in_guest(repo, kernel, suite, "--strict", "--programs", programs, timeout=timeout),
+        (f"kernel-{kernel}", "programs"),
+    )
+
+
+def _kunit(repo, kernel):
+    return Stage(
+        f"kunit-{kernel}",
+        f"the tests inside the kernel, kernel {kernel}",
+        (f"{repo}/scripts/test.d/kunit", kernel),
+        (f"kernel-{kernel}",),
+        read=count.ktap,
+    )
+
+
+def _kernel(repo, kind, what):
+    return Stage(
+        f"kernel-{kind}", what, (f"{repo}/scripts/kernel", kind), ("root",), build=True
+    )
+
+
+def _stages(repo):
+    scripts = f"{repo}/scripts"
+    cargo = (f"{scripts}/env", "cargo")
+    seeds = os.environ.get("SEEDS", "1000")
+    simulate = (*cargo, "run", "--release", "--quiet", "-p", "mynewtcp-sim", "--", "--seeds")
+    yield Stage("root", "the build root", (f"{scripts}/env", "setup"), build=True)
+    yield _kernel(repo, "um", "build User-mode Linux")
+    yield _kernel(repo, "x86", "build the kernel for QEMU")
+    yield _kernel(repo, "debug", "build the kernel with every checker")
+    yield Stage(
+        "linux-7.2",
+        "NEW_TCP compiles on the release before",
+        (f"{scripts}/kernel", "--version", "7.2", "--only", "net/mynewtcp/", "um"),
+        ("root",),
+        build=True,
+    )
+    yield Stage("check", "formatting, lints, floors, sizes", (f"{scripts}/check",), ("root",))
+    yield Stage(
+        "overlay", "putting it on a tree and taking it off",
+        (f"{scripts}/test.d/overlay",), ("root",),
+    )
+    yield Stage(
+        "cargo", "the engine's and the simulator's own tests",
+        (*cargo, "test", "--workspace"), ("root",),
+    )
+    yield Stage(
+        "programs", "build the programs that guests run",
+        (*cargo, "build", "--release", "--workspace"), ("root",),
+    )
+    yield Stage(
+        "sim", f"{seeds} simulated runs over a bad link", (*simulate, seeds), ("cargo",)
+    )
+    yield Stage(
+        "vm", "what scripts/vm promises", (f"{scripts}/vm.d/tests/run", "um"), ("kernel-um",)
+    )
+    yield _kunit(repo, "um")
+    yield _selftest(repo, "um", 1200)
+    yield Stage("docs", "the documents and their commands", (f"{scripts}/docs",), ("kernel-um",))
+    yield _kunit(repo, "x86")
+    yield _selftest(repo, "x86", 2400)
+    yield Stage("run", "`make run`", (f"{scripts}/run-demo",), ("kernel-x86", "programs"))
+    yield _kunit(repo, "debug")
+    yield Stage(
+        "unwind", "a start-up that fails at any step leaves no trace",
+        (f"{repo}/tools/testing/selftests/net/mynewtcp/host/init-unwind", "debug"),
+        ("kernel-debug",),
+    )
+    yield _selftest(repo, "debug", 2400)
+    yield Stage(
+        "sim-long", "100,000 simulated runs", (*simulate, "100000"), ("sim",), long=True
+    )
+    yield Stage(
+        "kernel-um-7.2", "a whole kernel of the release before",
+        (f"{scripts}/kernel", "--version", "7.2", "um"), ("linux-7.2",), build=True, long=True,
+    )
+    yield Stage(
+        "bench", "the benchmark runs through", (f"{scripts}/bench",),
+        ("kernel-um", "kernel-x86", "programs"), long=True,
+    )
+
+
+def table(repo):
+    """Every stage by name, in the order to try them."""
+    return {stage.name: stage for stage in _stages(repo)}
+
+
+def with_needs(known, wanted):
+    """The wanted stages and all that they need, in the table's order."""
+    chosen = set()
+    todo = list(wanted)
+    while todo:
+        name = todo.pop()
+        if name not in chosen:
+            chosen.add(name)
+            todo += known[name].needs
+    return [stage for stage in known.values() if stage.name in chosen]
