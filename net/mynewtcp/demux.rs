@@ -13,7 +13,9 @@ use crate::endpoint::{
     Endpoint,
     Request,
     RequestRef,
+    Sock,
     SockRef,
+    TimeWaitRef,
     Waiting, //
 };
 use crate::engine::listener::TimeWait;
@@ -54,11 +56,48 @@ pub(crate) fn enter_request(
     skb: &SkBuff,
     request: Request,
 ) -> Result<RequestRef> {
-    ctx.shared().half_open_made();
     let mini = Mini::new(ctx.net(), *flow, request)?;
     ctx.may_connect(skb, &mini)?;
     tables().insert_request(&mini)?;
     Ok(mini)
+}
+
+/// Forgets a half-open connection. Its listener has room for another at once.
+pub(crate) fn forget_request(request: &RequestRef) {
+    request.remove();
+    vacate(request);
+}
+
+/// Gives the listener its place back; the memory follows when nobody looks at it any more.
+fn vacate(request: &RequestRef) {
+    let slot = request.lock().slot.take();
+    drop(slot);
+}
+
+/// Puts the socket of an accepted connection into the place of the half-open one.
+pub(crate) fn promote(request: &RequestRef, child: &mut Ctx<'_>) -> Result {
+    tables().replace_request(request, child)?;
+    vacate(request);
+    Ok(())
+}
+
+/// Forgets all half-open connections of a listener that is being closed.
+pub(crate) fn forget_requests_of(listener: &Sock) {
+    if listener.shared().half_open() == 0 {
+        return;
+    }
+    tables().remove_requests(|request| {
+        request
+            .listener()
+            .is_some_and(|other| core::ptr::eq(&*other, listener))
+    });
+}
+
+/// Forgets a connection in TIME-WAIT. Its port is free at once.
+pub(crate) fn forget_time_wait(waiting: &TimeWaitRef) {
+    waiting.remove();
+    let port = waiting.lock().port.take();
+    drop(port);
 }
 
 /// Puts a connection in TIME-WAIT into the place of the socket that it was.
@@ -71,7 +110,7 @@ pub(crate) fn enter_time_wait(
     let waiting = Waiting {
         time_wait,
         config: endpoint.config.clone(),
-        _port: HeldPort::new(&endpoint.namespace, &flow, ctx)?,
+        port: Some(HeldPort::new(&endpoint.namespace, &flow, ctx)?),
     };
     let mini = Mini::new(ctx.net(), flow, waiting)?;
     tables().replace_with_time_wait(ctx, &mini)?;

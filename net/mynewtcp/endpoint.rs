@@ -283,18 +283,44 @@ impl Endpoint {
     }
 }
 
+/// One of the half-open connections that its listener counts, until dropped.
+pub(crate) struct Slot {
+    listener: SockRef,
+}
+
+impl Slot {
+    /// One more for `listener`.
+    pub(crate) fn new(listener: SockRef) -> Self {
+        listener.shared().half_open_made();
+        Self { listener }
+    }
+
+    /// Who wants to accept it.
+    pub(crate) fn listener(&self) -> &SockRef {
+        &self.listener
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.listener.shared().half_open_gone();
+    }
+}
+
 /// What a half-open connection carries in the demux table.
 pub(crate) struct Request {
     pub(crate) half_open: HalfOpen,
     pub(crate) parameters: Parameters,
     pub(crate) config: Config,
-    /// Who wants to accept it.
-    pub(crate) listener: SockRef,
+    /// Its place at the listener; none once it has left the table, which is before its memory
+    /// goes.
+    pub(crate) slot: Option<Slot>,
 }
 
-impl Drop for Request {
-    fn drop(&mut self) {
-        self.listener.shared().half_open_gone();
+impl Request {
+    /// Who wants to accept it.
+    pub(crate) fn listener(&self) -> Option<SockRef> {
+        self.slot.as_ref().map(|slot| slot.listener().clone())
     }
 }
 
@@ -302,8 +328,8 @@ impl Drop for Request {
 pub(crate) struct Waiting {
     pub(crate) time_wait: TimeWait,
     pub(crate) config: Config,
-    /// Keeps the port from others.
-    pub(crate) _port: HeldPort,
+    /// Keeps the port from others; none once it has left the table.
+    pub(crate) port: Option<HeldPort>,
 }
 
 /// The engine's clock.

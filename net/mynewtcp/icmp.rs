@@ -37,7 +37,7 @@ pub(crate) fn receive(error: &IcmpError<'_>) {
             let hard = matches!(error.report(), Report::Failed { hard: true, .. });
             let parameters = request.lock().parameters;
             if hard && parameters.iss.raw() == error.seq() {
-                request.remove();
+                demux::forget_request(&request);
             }
         }
         Some(Entry::TimeWait(_)) => {}

@@ -97,15 +97,13 @@ fn dispatch(skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) 
     let flow = rx.flow();
     match demux::lookup(&flow) {
         Some(Entry::Sock(sk)) => hand_over(&sk, skb, namespace, segment),
-        Some(Entry::Request(request)) => {
-            let listener = request.lock().listener.clone();
-            if listen::is_listening(&listener) {
-                hand_over(&listener, skb, namespace, segment);
-            } else {
-                request.remove();
+        Some(Entry::Request(request)) => match listen::listener_of(&request) {
+            Some(listener) => hand_over(&listener, skb, namespace, segment),
+            None => {
+                demux::forget_request(&request);
                 to_listener(skb, rx, namespace, segment);
             }
-        }
+        },
         Some(Entry::TimeWait(waiting)) => {
             time_wait::receive(&waiting, skb, rx, namespace, segment);
         }
@@ -191,8 +189,13 @@ pub(crate) fn to_connection(sk: &mut Locked<'_>, mut skb: SkBuff, segment: &Segm
         let range = segment.payload_range();
         Some(RxPayload::new(skb, range.start(), range.len()))
     };
-    with_connection(sk, |connection, cx| {
+    let progress = with_connection(sk, |connection, cx| {
+        let before = connection.snd_una();
         connection.on_segment(cx, segment, payload);
+        connection.snd_una() != before
     });
+    if progress == Some(true) {
+        sk.confirm_neighbour();
+    }
     drive(sk);
 }

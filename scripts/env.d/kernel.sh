@@ -130,9 +130,12 @@ expected_steps() {
 	fi
 }
 
+# The user's own tree, once it is known to be fit and has the overlay. $1 is
+# where it is going to be built.
 own_tree() {
 	[ -e "$KERNEL/Kbuild" ] || die "KERNEL=$KERNEL is no kernel tree"
-	make -s -C "$KERNEL" LLVM=1 rustavailable >&2 ||
+	mkdir -p "$1"
+	make -s -C "$KERNEL" O="$1" LLVM=1 rustavailable >&2 ||
 		die "\`make LLVM=1 rustavailable\` fails in $KERNEL"
 	"$repo/scripts/overlay" apply --tree "$KERNEL" >&2
 	(cd "$KERNEL" && pwd -P)
@@ -143,7 +146,7 @@ build_kernel() {
 	local kind=$1 version=$2 config_only=${3:-} only=${4:-} tree out total
 	hold_lock "build-$kind"
 	if [ -n "${KERNEL:-}" ]; then
-		tree=$(own_tree)
+		tree=$(own_tree "$(build_of "$kind" "$version")")
 		version=$(tree_version "$tree")
 	else
 		ensure_tree "$version"

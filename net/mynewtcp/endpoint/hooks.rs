@@ -24,6 +24,7 @@ use crate::icmp;
 use crate::input;
 use crate::linux::addr::SocketAddr;
 use crate::linux::icmp::IcmpError;
+use crate::linux::memory;
 use crate::linux::msg::Msg;
 use crate::linux::net::Net;
 use crate::linux::poll::PollMask;
@@ -72,6 +73,8 @@ impl Protocol for Endpoint {
                 .namespace
                 .for_each(|name, value| kernel::seq_print!(out, "{name} {value}\n"));
         }
+        kernel::seq_print!(out, "MemPages {}\n", memory::exact_pages());
+        kernel::seq_print!(out, "Sockets {}\n", memory::sockets());
     }
 
     fn close(sk: &Sock, timeout: Timeout) {

@@ -34,6 +34,9 @@ pub struct Config {
     pub fin_timeout: Delta,
     /// How long TIME-WAIT lasts.
     pub time_wait: Delta,
+    /// How long data may stay unacknowledged before the connection fails (`TCP_USER_TIMEOUT`,
+    /// RFC 9293, 3.8.3). Zero: only the number of retransmissions counts.
+    pub user_timeout: Delta,
     /// Idle time before the first keepalive probe.
     pub keepalive_time: Delta,
     /// Time between keepalive probes.
@@ -70,6 +73,7 @@ impl Config {
         delack_max: Delta::from_millis(200),
         fin_timeout: Delta::from_secs(60),
         time_wait: Delta::from_secs(60),
+        user_timeout: Delta::ZERO,
         keepalive_time: Delta::from_secs(7200),
         keepalive_interval: Delta::from_secs(75),
         keepalive_probes: 9,

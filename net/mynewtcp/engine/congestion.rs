@@ -31,6 +31,13 @@ impl Window {
         }
     }
 
+    /// Keeps both windows at what a segment size of `mss` needs at least.
+    pub fn raise_to(&mut self, mss: Mss) {
+        self.cwnd_bytes = self.cwnd_bytes.max(mss.octets());
+        let least = mss.octets().saturating_mul(2);
+        self.ssthresh_bytes = self.ssthresh_bytes.max(least);
+    }
+
     /// In slow start.
     pub const fn is_in_slow_start(&self) -> bool {
         self.cwnd_bytes < self.ssthresh_bytes

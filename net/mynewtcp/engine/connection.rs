@@ -268,6 +268,21 @@ impl Connection {
         self.snd.unsent()
     }
 
+    /// Octets sent and not acknowledged.
+    pub fn unacked(&self) -> u32 {
+        self.snd.flight_size_bytes()
+    }
+
+    /// The congestion window.
+    pub fn cwnd_bytes(&self) -> u32 {
+        self.window.cwnd_bytes
+    }
+
+    /// Smoothed round-trip time, zero before the first measurement.
+    pub fn srtt(&self) -> Delta {
+        self.snd.rtt.srtt
+    }
+
     /// RCV.NXT.
     pub fn rcv_nxt(&self) -> SeqNum {
         self.rcv.nxt

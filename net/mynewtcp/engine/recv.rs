@@ -161,7 +161,7 @@ mod tests {
     fn segment(seq: u32, len: u32) -> Segment {
         let mut transmit = Transmit::bare(SeqNum::new(seq), None, Control::None);
         transmit.range = crate::engine::seq::SeqRange::new(SeqNum::new(seq), len);
-        transmit.to_segment(Ports { src: 1, dst: 2 })
+        transmit.as_received(Ports { src: 1, dst: 2 })
     }
 
     #[test]

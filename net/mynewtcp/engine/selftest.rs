@@ -73,6 +73,7 @@ vectors! {
     loss::sack_repairs_only_the_hole,
     loss::three_duplicates_repair_without_sack,
     loss::silent_peer_times_out,
+    loss::user_timeout_ends_the_wait,
     loss::memory_shortage_loses_nothing,
     close::active_then_time_wait,
     close::passive_needs_no_time_wait,

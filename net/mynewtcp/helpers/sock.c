@@ -38,6 +38,12 @@ __newtcp void newtcp_bh_lock_sock_nested(struct sock *sk)
 	bh_lock_sock_nested(sk);
 }
 
+/* Lockdep's third level: a connection, while its listener is locked. */
+__newtcp void newtcp_bh_lock_sock_child(struct sock *sk)
+{
+	spin_lock_nested(&sk->sk_lock.slock, SINGLE_DEPTH_NESTING + 1);
+}
+
 __newtcp void newtcp_bh_unlock_sock(struct sock *sk)
 {
 	bh_unlock_sock(sk);

@@ -16,7 +16,9 @@ use crate::endpoint::{
     Request,
     RequestRef,
     Role,
-    Sock, //
+    Slot,
+    Sock,
+    SockRef, //
 };
 use crate::engine::buffer::Context;
 use crate::engine::config::Parameters;
@@ -55,9 +57,10 @@ use crate::output::{
     Header, //
 };
 
-/// `sk` still accepts connections.
-pub(crate) fn is_listening(sk: &Sock) -> bool {
-    sk.state() == state::LISTEN
+/// The listener that a half-open connection is for, if it still accepts connections.
+pub(crate) fn listener_of(request: &RequestRef) -> Option<SockRef> {
+    let listener = request.lock().listener()?;
+    (listener.state() == state::LISTEN).then_some(listener)
 }
 
 /// A segment has reached a listener.
@@ -66,7 +69,7 @@ pub(crate) fn receive(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
         Some(Entry::Request(request)) => to_half_open(sk, &request, skb, segment),
         Some(Entry::TimeWait(waiting)) => match time_wait::verdict(&waiting, segment) {
             TimeWaitVerdict::Reuse { iss_floor } => {
-                waiting.remove();
+                demux::forget_time_wait(&waiting);
                 on_syn(sk, skb, segment, Some(iss_floor));
             }
             TimeWaitVerdict::Drop | TimeWaitVerdict::Ack(_) => {
@@ -75,7 +78,7 @@ pub(crate) fn receive(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
         },
         // The handshake was completed while the segment waited for the listener.
         Some(Entry::Sock(child)) => {
-            if rx::deliver(&child, skb).is_err() {
+            if rx::deliver_to_child(&child, skb).is_err() {
                 note(sk, Event::BacklogDrop);
             }
         }
@@ -142,7 +145,7 @@ fn admit(
         half_open,
         parameters,
         config: endpoint.config.clone(),
-        listener: ctx.sock_ref(),
+        slot: Some(Slot::new(ctx.sock_ref())),
     };
     let request = demux::enter_request(&flow, ctx, skb, request)?;
     answer(&request);
@@ -183,7 +186,9 @@ fn answer(request: &RequestRef) {
 }
 
 fn send(request: &RequestRef, transmit: &Transmit) {
-    let listener = request.lock().listener.clone();
+    let Some(listener) = listener_of(request) else {
+        return;
+    };
     if let Ok(header) = Header::of(transmit, ports_of(request.flow())) {
         // A lost SYN-ACK is sent again by the timer, whatever lost it.
         let _ = request.transmit(&listener, header.as_slice());
@@ -205,7 +210,7 @@ fn to_half_open(sk: &mut Locked<'_>, request: &RequestRef, skb: SkBuff, segment:
         }
         HalfOpenVerdict::Retransmit => answer(request),
         HalfOpenVerdict::Reply(transmit) => send(request, &transmit),
-        HalfOpenVerdict::Forget => request.remove(),
+        HalfOpenVerdict::Forget => demux::forget_request(request),
         HalfOpenVerdict::Drop => {}
     }
     skb.consume();
@@ -233,6 +238,7 @@ fn promote(sk: &mut Locked<'_>, request: &RequestRef, skb: SkBuff, segment: &Seg
     };
     parameters.gso_max_size = superpacket_payload(request.flow(), child.max_gso_size());
     if connect_child(&mut child, request, half_open, &parameters, segment).is_err() {
+        demux::leave_for_good(&mut child);
         child.discard();
         note(sk, Event::ListenDrops);
         skb.drop_with(reason::NOT_SPECIFIED);
@@ -259,7 +265,7 @@ fn connect_child(
     segment: &Segment,
 ) -> Result {
     demux::ports::inherit(child)?;
-    demux::tables().replace_request(request, child)?;
+    demux::promote(request, child)?;
     let (ctx, endpoint) = child.split();
     let endpoint = endpoint.get_mut();
     let mut shell = EndpointShell {
@@ -279,13 +285,12 @@ fn connect_child(
 
 /// The timer of a half-open connection has run out, or someone thought so.
 pub(crate) fn on_timer(request: &RequestRef) {
+    if listener_of(request).is_none() {
+        demux::forget_request(request);
+        return;
+    }
     let (verdict, deadline) = {
         let mut guard = request.lock();
-        if !is_listening(&guard.listener) {
-            drop(guard);
-            request.remove();
-            return;
-        }
         let Request {
             half_open, config, ..
         } = &mut *guard;
@@ -294,6 +299,6 @@ pub(crate) fn on_timer(request: &RequestRef) {
     match verdict {
         HalfOpenTimeout::Early => request.arm(deadline.as_nanos()),
         HalfOpenTimeout::Retransmit => answer(request),
-        HalfOpenTimeout::GiveUp => request.remove(),
+        HalfOpenTimeout::GiveUp => demux::forget_request(request),
     }
 }

@@ -77,7 +77,7 @@ fn acknowledge(skb: &SkBuff, rx: &Rx<'_>, transmit: &Transmit) {
 pub(crate) fn on_timer(waiting: &TimeWaitRef) {
     let deadline = waiting.lock().time_wait.deadline();
     if deadline <= now() {
-        waiting.remove();
+        demux::forget_time_wait(waiting);
     } else {
         waiting.arm(deadline.as_nanos());
     }

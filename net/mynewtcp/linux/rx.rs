@@ -224,12 +224,28 @@ pub(crate) struct BacklogFull;
 
 /// Gives a packet to a socket: now, or when the process that owns the socket releases it.
 pub(crate) fn deliver<E: Protocol>(sk: &Sock<E>, skb: SkBuff) -> Result<(), BacklogFull> {
+    // SAFETY: The socket is live; this is softirq, with no socket locked.
+    unsafe { b::newtcp_bh_lock_sock_nested(sk.as_raw()) };
+    deliver_locked(sk, skb)
+}
+
+/// As [`deliver`], for one who has a listener locked and gives the packet to a connection of
+/// that listener.
+pub(crate) fn deliver_to_child<E: Protocol>(
+    sk: &Sock<E>,
+    skb: SkBuff,
+) -> Result<(), BacklogFull> {
+    // SAFETY: The socket is live; softirqs are off, and a listener's lock is always taken before
+    // that of a connection.
+    unsafe { b::newtcp_bh_lock_sock_child(sk.as_raw()) };
+    deliver_locked(sk, skb)
+}
+
+/// The spin lock of the socket must be held; it is released.
+fn deliver_locked<E: Protocol>(sk: &Sock<E>, skb: SkBuff) -> Result<(), BacklogFull> {
     let raw = sk.as_raw();
-    // SAFETY: Both are live; this is softirq, with at most a listener's lock held.
-    unsafe {
-        b::newtcp_note_input(raw, skb.as_raw());
-        b::newtcp_bh_lock_sock_nested(raw);
-    }
+    // SAFETY: Both are live.
+    unsafe { b::newtcp_note_input(raw, skb.as_raw()) };
     // SAFETY: The spin lock is held, so ownership cannot change.
     let result = if unsafe { b::newtcp_sock_owned_by_user(raw) } {
         to_backlog(sk, skb)
@@ -245,10 +261,11 @@ pub(crate) fn deliver<E: Protocol>(sk: &Sock<E>, skb: SkBuff) -> Result<(), Back
 
 /// The spin lock of the socket must be held.
 fn to_backlog<E: Protocol>(sk: &Sock<E>, skb: SkBuff) -> Result<(), BacklogFull> {
-    // As much again as the socket may hold, and room for acknowledgments, which are small but
-    // cost a packet each.
+    // A whole window more than the receive buffer, whose half is overhead, and room for
+    // acknowledgments, which are small but cost a packet each.
     let limit = sk
         .rcvbuf()
+        .saturating_mul(2)
         .saturating_add(sk.sndbuf() / 2)
         .saturating_add(64 * 1024);
     // SAFETY: Both are live, and the spin lock is held.

@@ -51,6 +51,7 @@ pub(crate) fn stop(sk: &mut Owned<'_>) {
     sk.set_state(state::CLOSE);
     sk.endpoint().get_mut().role = Role::Closed;
     demux::leave(sk);
+    demux::forget_requests_of(sk);
     while let Some(child) = next_child(sk) {
         close::abandon(child);
     }

@@ -13,6 +13,8 @@ DEFAULTS = f"{FOLDER}/protocol.rst"
 CONFIG = "net/mynewtcp/engine/config.rs"
 CALLS = f"{FOLDER}/sockets-api.rst"
 OPTIONS = "net/mynewtcp/socket/options.rs"
+COUNTERS = f"{FOLDER}/counters.rst"
+MIB = "net/mynewtcp/mib.rs"
 
 
 def cache_directory():
@@ -66,6 +68,8 @@ def _check_text(repo, out):
         _text_of(repo / DEFAULTS), defaults))
     out.check(f"{CALLS}: options", facts.wrong_options(
         _text_of(repo / CALLS), _text_of(repo / OPTIONS)))
+    out.check(f"{COUNTERS}: names", facts.wrong_counters(
+        _text_of(repo / COUNTERS), _text_of(repo / MIB)))
 
 
 def _check_form(repo, out):
@@ -89,6 +93,8 @@ def main(repo, argv=None):
                         help="say which blocks there are and stop")
     parser.add_argument("--no-guest", action="store_true",
                         help="leave out what runs in a guest")
+    parser.add_argument("--no-build", action="store_true",
+                        help="boot the kernels as they are")
     parser.add_argument("--no-run", action="store_true",
                         help="check the text only, run nothing")
     parser.add_argument("--only", metavar="TEXT", default="",
@@ -108,7 +114,7 @@ def main(repo, argv=None):
     places = set() if options.no_run else {"host", "dry"}
     if not (options.no_run or options.no_guest):
         places |= {"host-vm", "guest-um", "guest-x86"}
-    runner = execute.Runner(repo, out)
+    runner = execute.Runner(repo, out, build=not options.no_build)
     try:
         runner.run(found, places)
     finally:

@@ -25,8 +25,9 @@ CC = ["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
 class Runner:
     """Runs blocks; knows the repository and its helpers."""
 
-    def __init__(self, repo, report):
+    def __init__(self, repo, report, build):
         self.repo = repo
+        self.build = build
         self.report = report
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="newtcp-docs-"))
         self.scratch = None
@@ -39,7 +40,7 @@ class Runner:
         """Run all blocks whose place is in `places`."""
         for kernel, wanted in (("um", {"host-vm", "guest-um"}),
                                ("x86", {"guest-x86"})):
-            if any(b.place in wanted & places for b in found):
+            if self.build and any(b.place in wanted & places for b in found):
                 self._build(kernel)
         for block in found:
             if block.place == "none":
@@ -130,15 +131,8 @@ class Runner:
         share = self.work / f"share-{kernel}"
         share.mkdir()
         jobs = []
-        for block in here:
-            steps = [blocks.Step("\n".join(block.lines), None)] \
-                if block.program else block.steps()
-            for step in steps:
-                name = f"{len(jobs):03}"
-                (share / f"{name}.in").write_text(step.command + "\n")
-                (share / f"{name}.by").write_text(
-                    (block.program or "sh -eu") + "\n")
-                jobs.append((name, block, step))
+        for number, block in enumerate(here):
+            jobs += write_job(share, f"{number:02}", block)
         (share / "all").write_text(GUEST_LOOP)
         status, out = self._execute(
             ["scripts/vm", "--kernel", kernel, "--timeout",
@@ -159,16 +153,35 @@ class Runner:
 
 GUEST_LOOP = """\
 cd /mnt/src
-for job in /mnt/share/[0-9]*.in; do
-	name=${job%.in}
-	read -r program <"$name.by"
-	case $program in
-	"sh -eu") timeout 60 sh -eu "$job" >"$name.out" 2>&1 </dev/null ;;
-	*) timeout 60 $program <"$job" >"$name.out" 2>&1 ;;
-	esac
-	echo $? >"$name.status"
+for job in /mnt/share/*.job; do
+	timeout 60 sh "$job" </dev/null
 done
 """
+
+
+def write_job(share, number, block):
+    """Write the script of a block; the steps with the names of their output.
+
+    The steps of a transcript run in one shell, so that a later one can wait for
+    what an earlier one has started.
+    """
+    if block.program:
+        steps = [blocks.Step("\n".join(block.lines), None)]
+        (share / f"{number}.in").write_text(steps[0].command + "\n")
+        commands = [f"{block.program} </mnt/share/{number}.in"]
+    else:
+        steps = block.steps()
+        commands = [step.command for step in steps]
+        if not blocks.is_transcript(block.lines):
+            commands = [f"(set -eu\n{commands[0]}\n)"]
+    jobs, script = [], []
+    for index, (step, command) in enumerate(zip(steps, commands)):
+        name = f"{number}-{index:02}"
+        jobs.append((name, block, step))
+        script.append(f"{{\n{command}\n}} >/mnt/share/{name}.out 2>&1\n"
+                      f"echo $? >/mnt/share/{name}.status\n")
+    (share / f"{number}.job").write_text("".join(script))
+    return jobs
 
 
 def copy_tree(source, target, repo):

@@ -93,6 +93,17 @@ def wrong_options(text, source):
          for name, number in sorted(set(told) - set(there))]
 
 
+def wrong_counters(text, source):
+    """Counters that the table and the source disagree on."""
+    there = re.findall(r'\((?:Self|Counter)::\w+, "(\w+)"\)', source)
+    told = re.findall(r"^   \* - ``(\w+)``$", text, re.M)
+    problems = [] if there == told or set(there) != set(told) \
+        else ["the order is another one"]
+    return problems + [
+        f"{name} is in one of the two only"
+        for name in sorted(set(there) ^ set(told))]
+
+
 def unknown_targets(text, makefile):
     """Targets that the text names after make and that the Makefile lacks."""
     known = set(re.findall(r"^([a-z][\w-]*)\s*:(?!=)", makefile, re.M))

@@ -251,12 +251,12 @@ impl Connection {
     pub fn on_mtu_change<S: Shell>(&mut self, cx: &mut Context<'_, S>, path_mss: Mss) {
         let smaller = path_mss < self.snd.size.path;
         self.snd.size.path = path_mss;
-        let mss = self.snd.size.mss().octets();
-        self.window.cwnd_bytes = self.window.cwnd_bytes.max(mss);
+        let mss = self.snd.size.mss();
+        self.window.raise_to(mss);
         if smaller && self.state.is_synchronized() {
             let una = self.snd.data_una();
-            self.snd.board.mark_front_lost(cx.shell, una, mss);
-            self.snd.recovery.first_is_due = self.snd.board.to_retransmit() > 0;
+            self.snd.board.mark_front_lost(cx.shell, una, mss.octets());
+            self.snd.recovery.first_is_due = self.snd.board.awaiting_retransmission() > 0;
         }
     }
 

@@ -17,6 +17,10 @@ use crate::engine::state::{
     State,
     StateName, //
 };
+use crate::engine::time::{
+    Delta,
+    Instant, //
+};
 use crate::engine::timers::Timer;
 use crate::engine::wire::{
     Control,
@@ -59,7 +63,7 @@ impl Connection {
         if !self.rcv.ack.is_now() {
             return None;
         }
-        self.rcv.ack.on_sent(self.rcv.nxt, false);
+        self.rcv.ack.on_sent(cx.now, self.rcv.nxt, false);
         Some(self.left_behind()?.acknowledge(cx.now))
     }
 
@@ -94,6 +98,7 @@ impl Connection {
             return Some(self.transmit_ack(cx));
         }
         self.arm_retransmit(cx);
+        self.arm_user_timeout(cx);
         None
     }
 
@@ -109,7 +114,7 @@ impl Connection {
         self.snd.control_lost = false;
         self.snd.control_sent_at = cx.now;
         if answers {
-            self.rcv.ack.on_sent(self.rcv.nxt, false);
+            self.rcv.ack.on_sent(cx.now, self.rcv.nxt, false);
         }
         self.arm_retransmit(cx);
         transmit
@@ -164,6 +169,7 @@ impl Connection {
         }
         self.arm_retransmit(cx);
         self.arm_persist(cx);
+        self.arm_user_timeout(cx);
         None
     }
 
@@ -183,7 +189,7 @@ impl Connection {
             transmit.options.sack = SackBlocks::NONE;
         }
         self.snd.probe_due = false;
-        self.on_ack_sent(false);
+        self.on_ack_sent(cx.now, false);
         transmit
     }
 
@@ -192,7 +198,7 @@ impl Connection {
     fn transmit_probe<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Transmit {
         let seq = self.snd.una.minus(1);
         let transmit = self.header(cx, seq, Control::None);
-        self.on_ack_sent(false);
+        self.on_ack_sent(cx.now, false);
         transmit
     }
 
@@ -218,8 +224,8 @@ impl Connection {
         transmit
     }
 
-    fn on_ack_sent(&mut self, with_data: bool) {
-        self.rcv.ack.on_sent(self.rcv.nxt, with_data);
+    fn on_ack_sent(&mut self, now: Instant, with_data: bool) {
+        self.rcv.ack.on_sent(now, self.rcv.nxt, with_data);
         self.timers.stop(Timer::DelayedAck);
     }
 
@@ -228,6 +234,17 @@ impl Connection {
         if self.snd.has_outstanding() && !self.timers.is_armed(Timer::Retransmit) {
             let at = cx.now.after(self.rto(cx));
             self.timers.arm(Timer::Retransmit, at);
+        }
+    }
+
+    /// The user's patience runs from the last progress.
+    fn arm_user_timeout<S: Shell>(&mut self, cx: &Context<'_, S>) {
+        let owed = self.snd.has_outstanding() || self.snd.unsent() > 0;
+        if cx.config.user_timeout == Delta::ZERO || !owed {
+            self.timers.stop(Timer::UserTimeout);
+        } else if !self.timers.is_armed(Timer::UserTimeout) {
+            let at = cx.now.after(cx.config.user_timeout);
+            self.timers.arm(Timer::UserTimeout, at);
         }
     }
 

@@ -35,8 +35,9 @@ impl Connection {
                 Timer::FinWait2 => self.on_fin_wait_2_timeout(cx),
                 // What waited for this is sent by the poll that follows.
                 Timer::Pacing => {}
-                // Nothing arms these yet.
-                Timer::Reorder | Timer::Probe | Timer::UserTimeout => {}
+                Timer::UserTimeout => self.on_user_timeout(cx),
+                // No loss detection that arms these is in use.
+                Timer::Reorder | Timer::Probe => {}
             }
         }
     }
@@ -93,6 +94,13 @@ impl Connection {
         }
         self.snd.recovery.enter_loss(nxt);
         self.snd.control_lost = self.state.fin().is_some_and(|fin| nxt.after(fin));
+    }
+
+    /// RFC 9293, 3.8.3: what the user has queued was not acknowledged in time.
+    fn on_user_timeout<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+        if self.snd.has_outstanding() || self.snd.unsent() > 0 {
+            self.give_up(cx);
+        }
     }
 
     fn give_up<S: Shell>(&mut self, cx: &mut Context<'_, S>) {

@@ -88,9 +88,9 @@ impl Connection {
 
     /// The user lets go, in both directions.
     ///
-    ///   "If such a host issues a CLOSE call while received data is still pending in TCP, or if
-    ///   new data is received after CLOSE is called, its TCP implementation SHOULD send a RST to
-    ///   show that data was lost." (RFC 9293, 3.6.1)
+    ///   "If such a host issues a CLOSE call while received data is still pending in the TCP
+    ///   connection, or if new data is received after CLOSE is called, its TCP implementation
+    ///   SHOULD send a RST to show that data was lost (SHLD-3)." (RFC 9293, 3.6.1)
     pub fn close<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         self.user.closed = true;
         if self.state() == StateName::Closed {

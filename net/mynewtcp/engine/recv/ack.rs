@@ -147,8 +147,10 @@ impl AckPolicy {
     }
 
     /// A segment with an acknowledgment of `nxt` is being sent.
-    pub(crate) fn on_sent(&mut self, nxt: SeqNum, with_data: bool) {
-        if with_data && self.urgency == Urgency::Delayed {
+    pub(crate) fn on_sent(&mut self, now: Instant, nxt: SeqNum, with_data: bool) {
+        // Data that follows data so soon is an answer, and the next one will be.
+        let answers = self.last_data_at != Instant::ZERO && now.since(self.last_data_at) < self.ato;
+        if with_data && answers {
             self.interactive = true;
         }
         self.urgency = Urgency::None;
@@ -186,7 +188,7 @@ mod tests {
         assert!(ack.is_owed() && !ack.is_now());
         assert_eq!(ack.on_data(now, &CONFIG, 1000, SeqNum::new(2000)), None);
         assert!(ack.is_now());
-        ack.on_sent(SeqNum::new(2000), false);
+        ack.on_sent(now, SeqNum::new(2000), false);
         assert!(!ack.is_owed());
     }
 
@@ -198,7 +200,7 @@ mod tests {
         ack.quick = 0;
         let now = Instant::from_nanos(1);
         assert!(ack.on_data(now, &CONFIG, 1, SeqNum::new(1)).is_some());
-        ack.on_sent(SeqNum::new(1), true);
+        ack.on_sent(now, SeqNum::new(1), true);
         ack.quick = 5;
         assert!(ack.on_data(now, &CONFIG, 1, SeqNum::new(2)).is_some());
     }

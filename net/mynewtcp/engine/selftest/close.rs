@@ -75,7 +75,7 @@ pub fn simultaneous() -> Outcome {
     let from_b = pair.b.transmit("no FIN")?;
     pair.a.transmit("no FIN")?;
     pair.a
-        .receive(&from_b.to_segment(crate::engine::wire::Ports { src: 2, dst: 1 }));
+        .receive(&from_b.as_received(crate::engine::wire::Ports { src: 2, dst: 1 }));
     pair.a.is_in(StateName::Closing, "not CLOSING")?;
     // The FIN of a is lost: its time-out repeats it.
     pair.exchange(|_| false)?;

@@ -79,7 +79,7 @@ pub fn segment(control: Control, seq: SeqNum, ack: Option<SeqNum>, len: u32) -> 
     let mut transmit = Transmit::bare(seq, ack, control);
     transmit.window = 20_000;
     transmit.range = SeqRange::new(seq, len);
-    transmit.to_segment(Ports { src: 2, dst: 1 })
+    transmit.as_received(Ports { src: 2, dst: 1 })
 }
 
 /// What has been told by events.
@@ -250,13 +250,13 @@ impl Pair {
         let mut b = End::new(config.clone(), irs);
         a.with(|connection, cx| connection.connect(cx))
             .map_err(|_| "connect was refused")?;
-        let syn = a.transmit("no SYN")?.to_segment(PORTS);
+        let syn = a.transmit("no SYN")?.as_received(PORTS);
         let mut half = HalfOpen::on_syn(b.now, config, &parameters(irs), &syn)
             .ok_or("the SYN was not taken")?;
-        a.receive(&half.transmit(b.now, config).to_segment(PORTS));
+        a.receive(&half.transmit(b.now, config).as_received(PORTS));
         let ack = a
             .transmit("the SYN-ACK is not acknowledged")?
-            .to_segment(PORTS);
+            .as_received(PORTS);
         let verdict = half.on_segment(b.now, config, &ack);
         ensure(verdict == HalfOpenVerdict::Promote, "not promoted")?;
         let mut cx = Context {
@@ -285,7 +285,7 @@ impl Pair {
             }
             for transmit in burst.into_iter().flatten() {
                 if !lose(&transmit) {
-                    self.b.receive(&transmit.to_segment(PORTS));
+                    self.b.receive(&transmit.as_received(PORTS));
                     self.answer();
                 }
             }
@@ -301,7 +301,7 @@ impl Pair {
         let mut any = false;
         while let Some(transmit) = self.b.poll() {
             any = true;
-            self.a.receive(&transmit.to_segment(PORTS));
+            self.a.receive(&transmit.as_received(PORTS));
         }
         any
     }

@@ -81,8 +81,8 @@ pub fn simultaneous_open() -> Outcome {
         .map_err(|_| "connect was refused")?;
     let from_a = a.transmit("no SYN")?;
     let from_b = b.transmit("no SYN")?;
-    a.receive(&from_b.to_segment(ports));
-    b.receive(&from_a.to_segment(ports));
+    a.receive(&from_b.as_received(ports));
+    b.receive(&from_a.as_received(ports));
     a.is_in(StateName::SynReceived, "not SYN-RECEIVED")?;
     let from_a = a.transmit("no SYN-ACK")?;
     let from_b = b.transmit("no SYN-ACK")?;
@@ -90,8 +90,8 @@ pub fn simultaneous_open() -> Outcome {
         from_a.control == Control::Syn && from_a.ack.is_some(),
         "wrong SYN-ACK",
     )?;
-    a.receive(&from_b.to_segment(ports));
-    b.receive(&from_a.to_segment(ports));
+    a.receive(&from_b.as_received(ports));
+    b.receive(&from_a.as_received(ports));
     let mut pair = Pair { a, b };
     pair.exchange(|_| false)?;
     pair.a

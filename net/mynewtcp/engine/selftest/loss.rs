@@ -90,6 +90,29 @@ pub fn silent_peer_times_out() -> Outcome {
     ensure(end.told.failed && end.told.closed, "the user was not told")
 }
 
+/// RFC 9293, 3.8.3: the user's own limit is kept, and progress starts it anew.
+pub fn user_timeout_ends_the_wait() -> Outcome {
+    let mut end = End::established()?;
+    end.config.user_timeout = Delta::from_secs(5);
+    end.write(500)?;
+    end.transmit("no data")?;
+    end.silent("more than there is")?;
+    end.wait()?;
+    end.receive_ack(100);
+    let begun = end.now;
+    end.silent("more than there is")?;
+    while !end.told.closed {
+        end.wait()?;
+        while end.poll().is_some() {}
+    }
+    ensure(
+        end.now.since(begun) == Delta::from_secs(5),
+        "not the user's time",
+    )?;
+    let error = end.connection.error();
+    ensure(error == Some(ConnectionError::TimedOut), "wrong reason")
+}
+
 /// A transmission that fails, and a queue that cannot be cut: later it goes.
 pub fn memory_shortage_loses_nothing() -> Outcome {
     let mut pair = Pair::connected(&Config::DEFAULT, ISS, IRS)?;

@@ -75,7 +75,7 @@ impl Scoreboard {
     }
 
     /// Octets that wait to be sent again.
-    pub(crate) fn to_retransmit(&self) -> u32 {
+    pub(crate) fn awaiting_retransmission(&self) -> u32 {
         self.lost.saturating_sub(self.retransmitted)
     }
 
@@ -326,7 +326,7 @@ impl Scoreboard {
 
     /// The first chunk that waits to be sent again.
     pub(crate) fn next_lost<Q: SendQueue>(&mut self, queue: &mut Q) -> Option<Chunk> {
-        if self.to_retransmit() == 0 {
+        if self.awaiting_retransmission() == 0 {
             return None;
         }
         while self.retransmit_hint.before(self.lost_end) {

@@ -102,7 +102,7 @@ mod tests {
     fn segment(seq: u32, window: u16, control: Control) -> Segment {
         let mut transmit = Transmit::bare(SeqNum::new(seq), None, control);
         transmit.window = window;
-        transmit.to_segment(Ports { src: 1, dst: 2 })
+        transmit.as_received(Ports { src: 1, dst: 2 })
     }
 
     #[test]

@@ -170,7 +170,7 @@ mod tests {
 
     fn segment(seq: u32, ack: Option<u32>, control: Control) -> Segment {
         Transmit::bare(SeqNum::new(seq), ack.map(SeqNum::new), control)
-            .to_segment(Ports { src: 1, dst: 2 })
+            .as_received(Ports { src: 1, dst: 2 })
     }
 
     #[test]

@@ -19,15 +19,15 @@ impl Sum {
     /// Begins with the pseudo-header of a segment of `len` octets of IP protocol `protocol`.
     pub fn pseudo_header(addresses: Addresses, protocol: u8, len: u32) -> Self {
         let sum = match addresses {
-            Addresses::V4(src, dst) => Self::default().add(&src).add(&dst),
-            Addresses::V6(src, dst) => Self::default().add(&src).add(&dst),
+            Addresses::V4(src, dst) => Self::default().plus(&src).plus(&dst),
+            Addresses::V6(src, dst) => Self::default().plus(&src).plus(&dst),
         };
-        sum.add(&len.to_be_bytes()).add(&[0, protocol])
+        sum.plus(&len.to_be_bytes()).plus(&[0, protocol])
     }
 
     /// Adds octets. Only the last piece may have an odd length.
     #[must_use]
-    pub fn add(self, bytes: &[u8]) -> Self {
+    pub fn plus(self, bytes: &[u8]) -> Self {
         let pairs = bytes.chunks_exact(2);
         let tail = match *pairs.remainder() {
             [last] => u64::from(last) << 8,
@@ -57,7 +57,7 @@ mod tests {
     /// The example of RFC 1071, section 3.
     #[test]
     fn rfc_1071_example() {
-        let sum = Sum::default().add(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]);
+        let sum = Sum::default().plus(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]);
         assert_eq!(sum.finish(), !0xddf2);
     }
 
@@ -67,11 +67,11 @@ mod tests {
         let mut bytes = *b"\x00\x07\x00\x09\x00\x00 of an odd length";
         let at = 4;
         let start = Sum::pseudo_header(addresses, 253, bytes.len() as u32);
-        let checksum = start.add(&bytes).finish();
+        let checksum = start.plus(&bytes).finish();
         bytes[at..at + 2].copy_from_slice(&checksum.to_be_bytes());
-        assert_eq!(start.add(&bytes).finish(), 0);
+        assert_eq!(start.plus(&bytes).finish(), 0);
         bytes[0] ^= 1;
-        assert_ne!(start.add(&bytes).finish(), 0);
+        assert_ne!(start.plus(&bytes).finish(), 0);
     }
 
     #[test]

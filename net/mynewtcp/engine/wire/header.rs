@@ -142,7 +142,7 @@ impl Transmit {
     }
 
     /// The segment that a peer sees, for tests and simulators that have no bytes.
-    pub fn to_segment(&self, ports: Ports) -> Segment {
+    pub fn as_received(&self, ports: Ports) -> Segment {
         Segment {
             src_port: ports.src,
             dst_port: ports.dst,
@@ -177,7 +177,7 @@ mod tests {
         let len = transmit.emit(ports, &mut out).unwrap();
         assert_eq!(len, 24);
         let segment = Segment::parse(&out[..len], len as u32).unwrap();
-        assert_eq!(segment, transmit.to_segment(ports));
+        assert_eq!(segment, transmit.as_received(ports));
         assert!(transmit.emit(ports, &mut out[..23]).is_none());
     }
 

@@ -86,9 +86,9 @@ proptest! {
     ) {
         let addresses = Addresses::V4([10, 0, 0, 1], [10, 0, 0, 2]);
         let start = Sum::pseudo_header(addresses, 253, bytes.len() as u32);
-        let before = start.add(&bytes).finish();
+        let before = start.plus(&bytes).finish();
         let mut changed = bytes.clone();
         changed[at.index(bytes.len())] ^= 1 << bit;
-        prop_assert_ne!(before, start.add(&changed).finish());
+        prop_assert_ne!(before, start.plus(&changed).finish());
     }
 }

@@ -114,7 +114,7 @@ impl Host {
     /// A packet has arrived.
     pub fn on_packet(&mut self, now: Instant, packet: &Packet) -> Result<Vec<Packet>, String> {
         let sum = Sum::pseudo_header(self.peer_addresses(), PROTOCOL, packet.len() as u32);
-        if sum.add(packet).finish() != 0 {
+        if sum.plus(packet).finish() != 0 {
             return Ok(Vec::new());
         }
         let segment = Segment::parse(packet, packet.len() as u32)
@@ -122,11 +122,11 @@ impl Host {
         self.watch.on_segment(&segment)?;
         let mut out = Vec::new();
         if self.connection.is_some() && !self.is_closed {
-            self.to_connection(now, &segment, packet);
+            self.feed_connection(now, &segment, packet);
         } else if self.half_open.is_some() {
-            self.to_half_open(now, &segment, packet, &mut out)?;
+            self.feed_half_open(now, &segment, packet, &mut out)?;
         } else {
-            self.to_nobody(now, &segment, &mut out)?;
+            self.feed_nobody(now, &segment, &mut out)?;
         }
         self.drive(now, out)
     }
@@ -138,7 +138,7 @@ impl Host {
         }
     }
 
-    fn to_connection(&mut self, now: Instant, segment: &Segment, packet: &Packet) {
+    fn feed_connection(&mut self, now: Instant, segment: &Segment, packet: &Packet) {
         let Some(connection) = &mut self.connection else {
             return;
         };
@@ -151,7 +151,7 @@ impl Host {
         connection.on_segment(&mut cx, segment, payload);
     }
 
-    fn to_half_open(
+    fn feed_half_open(
         &mut self,
         now: Instant,
         segment: &Segment,
@@ -175,7 +175,7 @@ impl Host {
                 connection.set_keepalive(&mut cx, self.plan.keepalive);
                 self.connection = Some(connection);
                 self.half_open = None;
-                self.to_connection(now, segment, packet);
+                self.feed_connection(now, segment, packet);
             }
             HalfOpenVerdict::Retransmit => {
                 let transmit = half.transmit(now, &self.plan.config);
@@ -188,7 +188,7 @@ impl Host {
         Ok(())
     }
 
-    fn to_nobody(
+    fn feed_nobody(
         &mut self,
         now: Instant,
         segment: &Segment,
@@ -383,7 +383,7 @@ impl Host {
         let mut bytes = header[..len].to_vec();
         bytes.extend_from_slice(payload);
         let sum = Sum::pseudo_header(self.addresses, PROTOCOL, bytes.len() as u32);
-        let checksum = sum.add(&bytes).finish();
+        let checksum = sum.plus(&bytes).finish();
         bytes[16..18].copy_from_slice(&checksum.to_be_bytes());
         Ok(bytes.into())
     }

@@ -10,12 +10,12 @@ impl Rng {
     /// A generator that depends on `seed` and on what it is `for_what`.
     pub fn new(seed: u64, for_what: u64) -> Self {
         let mut rng = Self(mix(seed.wrapping_add(mix(for_what))) | 1);
-        rng.next();
+        rng.draw();
         rng
     }
 
     /// Any number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -24,7 +24,7 @@ impl Rng {
 
     /// A number from `low` up to and including `high`.
     pub fn range(&mut self, low: u64, high: u64) -> u64 {
-        low + self.next() % (high - low + 1)
+        low + self.draw() % (high - low + 1)
     }
 
     /// A number from `low` to `high` of which the small ones are as frequent as the large ones,
@@ -37,17 +37,17 @@ impl Rng {
         } else {
             (1 << bits) - 1
         };
-        (self.next() & top).clamp(low, high)
+        (self.draw() & top).clamp(low, high)
     }
 
     /// True in `per_mille` of a thousand cases.
     pub fn chance(&mut self, per_mille: u32) -> bool {
-        self.next() % 1000 < u64::from(per_mille)
+        self.draw() % 1000 < u64::from(per_mille)
     }
 
     /// One of `choices`.
     pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[(self.next() % choices.len() as u64) as usize]
+        choices[(self.draw() % choices.len() as u64) as usize]
     }
 }
 

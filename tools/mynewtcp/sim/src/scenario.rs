@@ -217,10 +217,10 @@ fn host(rng: &mut Rng) -> HostPlan {
         ..Config::DEFAULT
     };
     // Near the end of the number space, so that it wraps.
-    let iss = (rng.next() as u32) | if rng.chance(500) { 0xffff_0000 } else { 0 };
+    let iss = (rng.draw() as u32) | if rng.chance(500) { 0xffff_0000 } else { 0 };
     let parameters = Parameters {
         iss: SeqNum::new(iss),
-        ts_offset: rng.next() as u32,
+        ts_offset: rng.draw() as u32,
         path_mss: mss,
         advertised_mss: mss,
         default_mss: Mss::DEFAULT,
@@ -233,6 +233,7 @@ fn host(rng: &mut Rng) -> HostPlan {
         send_memory: if failing { 50 } else { 0 },
         receive_memory: if failing { 20 } else { 0 },
         transmit: if failing { 20 } else { 0 },
+        pressure: failing && rng.chance(500),
     };
     HostPlan {
         config,

@@ -94,6 +94,8 @@ pub struct Failures {
     pub receive_memory: u32,
     /// Of transmitting.
     pub transmit: u32,
+    /// Memory is always short.
+    pub pressure: bool,
 }
 
 /// Both queues of one connection, and its counters.
@@ -354,6 +356,6 @@ impl Shell for Store {
     }
 
     fn is_under_pressure(&self) -> bool {
-        false
+        self.failures.pressure
     }
 }

@@ -115,10 +115,10 @@ impl World {
         self.settle(0)?;
         self.settle(1)?;
         while let Some(Reverse((at, _, event))) = self.queue.pop() {
-            self.now = at;
             if self.is_stale(at, &event) {
                 continue;
             }
+            self.now = at;
             self.events += 1;
             if at > scenario.limit || self.events > EVENT_LIMIT {
                 return Err(self.stuck());

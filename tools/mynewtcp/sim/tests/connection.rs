@@ -87,7 +87,7 @@ impl Subject {
         answer.options.sack_permitted = true;
         answer.options.timestamps = Some(Timestamps { val: 10, ecr: 0 });
         subject.store.expect(IRS.plus(1));
-        subject.receive(&answer.to_segment(PORTS));
+        subject.receive(&answer.as_received(PORTS));
         subject
     }
 
@@ -215,7 +215,7 @@ fn take(subject: &mut Subject, step: Step) {
                 blocks.push(SeqRange::new(at(ISS.plus(1), start), len));
             }
             transmit.options.sack = blocks;
-            subject.receive(&transmit.to_segment(PORTS));
+            subject.receive(&transmit.as_received(PORTS));
         }
         Step::Write(n) => {
             if subject.connection.can_send() {
@@ -277,7 +277,7 @@ proptest! {
             let seq = IRS.plus(1 + start);
             let mut transmit = Transmit::bare(seq, Some(ISS.plus(1)), Control::None);
             transmit.range = SeqRange::new(seq, len);
-            subject.receive(&transmit.to_segment(PORTS));
+            subject.receive(&transmit.as_received(PORTS));
             let end = (start + len).min(CAPACITY) as usize;
             naive[start as usize..end].fill(true);
             let expected = naive.iter().take_while(|&&there| there).count();

@@ -101,8 +101,8 @@ const CLEAN: Quality = Quality {
 #[test]
 fn clean_link_is_filled_to_the_window() {
     // 400,000 octets per round trip of 20 ms.
-    let rate = rate(20_000_000, CLEAN, true, 400_000);
-    assert!(rate > 15_000, "{rate}");
+    let rate = rate(8_000_000, CLEAN, true, 400_000);
+    assert!(rate > 12_000, "{rate}");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn slow_link_with_a_short_queue_is_filled() {
         queue: 10 * MS,
         ..CLEAN
     };
-    for (sack, least) in [(true, 700), (false, 600)] {
+    for (sack, least) in [(true, 700), (false, 700)] {
         let rate = rate(3_000_000, slow, sack, 400_000);
         assert!(rate > least, "sack {sack}: {rate}");
     }
@@ -130,8 +130,8 @@ fn slow_link_with_a_short_queue_is_filled() {
 fn random_loss_costs_what_reno_must_pay() {
     // 1460 * 1.22 / sqrt(0.02) octets per round trip of 20 ms are 630 per millisecond.
     let lossy = Quality { loss: 20, ..CLEAN };
-    for (sack, least) in [(true, 350), (false, 200)] {
-        let rate = rate(3_000_000, lossy, sack, 400_000);
+    for (sack, least) in [(true, 400), (false, 350)] {
+        let rate = rate(1_000_000, lossy, sack, 400_000);
         assert!(rate > least, "sack {sack}: {rate}");
     }
 }

@@ -140,6 +140,7 @@ impl Connection {
         }
         self.advance_recovery(cx, &acked, prior_flight);
         self.timers.stop(Timer::Persist);
+        self.timers.stop(Timer::UserTimeout);
         if self.snd.has_outstanding() {
             let at = cx.now.after(self.rto(cx));
             self.timers.arm(Timer::Retransmit, at);
@@ -236,7 +237,7 @@ impl Connection {
         }
         let mss = self.snd.size.mss().octets();
         self.snd.board.mark_front_lost(cx.shell, una, mss);
-        if self.snd.board.to_retransmit() > 0 {
+        if self.snd.board.awaiting_retransmission() > 0 {
             self.enter_recovery(cx, prior_flight);
         }
     }

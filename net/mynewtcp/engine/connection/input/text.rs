@@ -49,7 +49,7 @@ impl Connection {
             Accepted::InOrder(_) => {
                 self.pending.raise(Signal::Readable);
                 self.schedule_ack(cx, len);
-                // "A TCP receiver SHOULD send an immediate ACK when the incoming segment fills in
+                // "a TCP receiver SHOULD send an immediate ACK when the incoming segment fills in
                 // all or part of a gap in the sequence space." (RFC 5681, 4.2)
                 if had_gap {
                     self.rcv.ack.now();

@@ -207,7 +207,7 @@ impl Connection {
         let mut transmit = self.header(cx, range.start(), control);
         transmit.range = range;
         transmit.psh = !range.is_empty() && range.end() == self.snd.write_seq;
-        self.on_ack_sent(!range.is_empty());
+        self.on_ack_sent(cx.now, !range.is_empty());
         self.timers.stop(Timer::Persist);
         self.arm_retransmit(cx);
         transmit
