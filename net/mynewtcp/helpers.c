@@ -31,6 +31,7 @@
 #include <linux/proc_fs.h>
 #include <linux/random.h>
 #include <linux/rtnetlink.h>
+#include <linux/security.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/seq_file_net.h>

@@ -31,6 +31,7 @@ use crate::linux::rx::{
 };
 use crate::linux::skb::{
     reason,
+    DropReason,
     SkBuff, //
 };
 use crate::linux::state;
@@ -82,14 +83,25 @@ pub(crate) fn receive(mut skb: SkBuff, rx: &Rx<'_>) {
     match parse(&mut skb) {
         Ok(segment) => dispatch(skb, rx, namespace, &segment),
         Err(Bad::Header) => {
-            namespace.note(Event::InErrs);
+            count_damaged(namespace, reason::PKT_TOO_SMALL);
             skb.drop_with(reason::PKT_TOO_SMALL);
         }
         Err(Bad::Checksum) => {
-            namespace.note(Event::InErrs);
-            namespace.note(Event::InCsumErrors);
+            count_damaged(namespace, reason::CHECKSUM);
             skb.drop_with(reason::CHECKSUM);
         }
+    }
+}
+
+/// Counts a packet that makes no sense. Those with a wrong checksum count twice, as with Linux'
+/// TCP; those that were never meant for this host do not count.
+pub(crate) fn count_damaged(namespace: &Namespace, why: DropReason) {
+    if why == reason::NOT_SPECIFIED {
+        return;
+    }
+    namespace.note(Event::InErrs);
+    if why == reason::CHECKSUM {
+        namespace.note(Event::InCsumErrors);
     }
 }
 

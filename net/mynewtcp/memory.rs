@@ -46,8 +46,7 @@ pub(crate) fn grow_send_buffer(sk: &mut Locked<'_>) {
     if sk.sndbuf_locked() || sk.under_memory_pressure() {
         return;
     }
-    let Some(cwnd) = with_connection(sk, |connection, cx| connection.info(cx.now, cx.config).cwnd)
-    else {
+    let Some(cwnd) = with_connection(sk, |connection, _| connection.cwnd_bytes()) else {
         return;
     };
     // Two windows, and as much again for what the buffers themselves take.
@@ -92,9 +91,7 @@ pub(crate) fn grow_receive_buffer(sk: &mut Locked<'_>, n: u32) {
     if sk.rcvbuf_locked() || sk.under_memory_pressure() {
         return;
     }
-    let Some((now, rtt)) = with_connection(sk, |connection, cx| {
-        (cx.now, connection.info(cx.now, cx.config).rtt)
-    }) else {
+    let Some((now, rtt)) = with_connection(sk, |connection, cx| (cx.now, connection.srtt())) else {
         return;
     };
     let tuning = &mut sk.endpoint().get_mut().receive_tuning;

@@ -57,6 +57,9 @@ mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
 [ ! -e /etc/resolv.conf ] || mount --bind /etc/resolv.conf "$root/etc/resolv.conf"
+# Whom the host trusts, since cargo goes out the way the host does.
+trust=/etc/ssl/certs/ca-certificates.crt
+[ ! -e "$trust" ] || [ ! -e "$root$trust" ] || mount --bind "$trust" "$root$trust"
 mount -o remount,bind,ro "$root"
 set +e
 chroot "$root" /usr/bin/env -i HOME=/tmp USER=root LANG=C.UTF-8 \

@@ -68,8 +68,7 @@ fn show_state(sk: &mut Locked<'_>) {
     let Some(connection) = endpoint.connection() else {
         return;
     };
-    let unsent = connection.write_seq().distance_from(connection.snd_nxt());
-    ctx.shared().set_unsent(unsent);
+    ctx.shared().set_unsent(connection.unsent());
     let new = match connection.state() {
         StateName::Closed => return,
         StateName::SynSent => state::SYN_SENT,

@@ -30,7 +30,10 @@ use crate::linux::net::Net;
 use crate::linux::poll::PollMask;
 use crate::linux::proto::Protocol;
 use crate::linux::rx::Rx;
-use crate::linux::skb::SkBuff;
+use crate::linux::skb::{
+    DropReason,
+    SkBuff, //
+};
 use crate::linux::sockopt::{
     OptIn,
     OptOut, //
@@ -167,6 +170,12 @@ impl Protocol for Endpoint {
 
     fn receive(skb: SkBuff, rx: &Rx<'_>) {
         input::receive(skb, rx);
+    }
+
+    fn damaged(net: &Net, reason: DropReason) {
+        if let Some(per_net) = net.get::<Self>() {
+            input::count_damaged(&per_net.namespace, reason);
+        }
     }
 
     fn icmp_error(error: &IcmpError<'_>) {

@@ -121,6 +121,8 @@ impl Receive {
     pub(crate) fn advance_over_fin(&mut self) {
         self.nxt = self.nxt.plus(1);
         self.fin = None;
+        // A peer that sent octets behind its FIN will hear no more of them.
+        self.blocks = SackBlocks::NONE;
         self.window.follow(self.nxt);
     }
 

@@ -64,6 +64,7 @@ vectors! {
     handshake::icmp_ends_an_attempt_only,
     data::both_ways,
     data::numbers_wrap,
+    data::four_gigabytes_are_nothing_special,
     data::reordered_segments_are_delivered_in_order,
     data::overlaps_deliver_each_octet_once,
     data::acknowledgment_is_delayed_then_sent,

@@ -63,6 +63,8 @@ pub(crate) struct Send {
     pub(crate) control_sent_at: Instant,
     /// The SYN or FIN must be sent again.
     pub(crate) control_lost: bool,
+    /// Our SYN is acknowledged: from then on all numbers are those of data or of the FIN.
+    pub(crate) syn_acked: bool,
     /// The user said that more data follows at once.
     pub(crate) more: bool,
     /// The congestion window, not the user or the peer, is what held data back last time.
@@ -124,6 +126,7 @@ impl Send {
             last_sent_at: Instant::ZERO,
             control_sent_at: Instant::ZERO,
             control_lost: false,
+            syn_acked: false,
             more: false,
             cwnd_limited: false,
             force_partial: false,
@@ -136,14 +139,29 @@ impl Send {
         self.write_seq.saturating_distance_from(self.data_nxt())
     }
 
-    /// SND.NXT, but on the octets of data: our FIN does not count, nor does an unsent SYN.
+    /// SND.NXT, but on the octets of data: our SYN and our FIN do not count.
     pub(crate) fn data_nxt(&self) -> SeqNum {
-        self.nxt.earliest(self.write_seq).latest(self.iss.plus(1))
+        if self.syn_acked {
+            self.nxt.earliest(self.write_seq)
+        } else {
+            self.iss.plus(1)
+        }
     }
 
     /// SND.UNA on the octets of data.
     pub(crate) fn data_una(&self) -> SeqNum {
-        self.una.latest(self.iss.plus(1)).earliest(self.write_seq)
+        if self.syn_acked {
+            self.una.earliest(self.write_seq)
+        } else {
+            self.iss.plus(1)
+        }
+    }
+
+    /// SND.UNA has advanced. What only remembers a number behind it follows, because in 2^31
+    /// octets that number would seem to lie ahead.
+    pub(crate) fn refresh(&mut self) {
+        self.small_end = self.small_end.latest(self.una);
+        self.recovery.refresh(self.una);
     }
 
     /// Octets of data sent and not cumulatively acknowledged, FlightSize of RFC 5681.

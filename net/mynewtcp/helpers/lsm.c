@@ -86,3 +86,16 @@ __newtcp void newtcp_checksum_restart(struct sk_buff *skb)
 	th->check = 0;
 	newtcp_checksum_partial(skb, pseudo);
 }
+
+/* The security module's say in an address whose family it did not know. */
+__newtcp int newtcp_security_bind(struct socket *sock,
+				  struct sockaddr_unsized *addr, int len)
+{
+	return security_socket_bind(sock, (struct sockaddr *)addr, len);
+}
+
+__newtcp int newtcp_security_connect(struct socket *sock,
+				     struct sockaddr_unsized *addr, int len)
+{
+	return security_socket_connect(sock, (struct sockaddr *)addr, len);
+}

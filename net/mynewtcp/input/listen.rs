@@ -99,14 +99,20 @@ fn is_full(sk: &mut Locked<'_>) -> bool {
     sk.shared().half_open() > sk.shared().backlog()
 }
 
+/// A segment that opens no connection. A listener answers only those that acknowledge something;
+/// others "should not arrive, and should be dropped" (RFC 9293, 3.10.7.2).
+fn refuse(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
+    let namespace = sk.endpoint().namespace.clone();
+    let rx = skb.rx();
+    if segment.ack.is_some() && rx.may_reply(&skb) {
+        reset(&skb, &rx, &namespace, segment);
+    }
+    skb.drop_with(reason::BAD_FLAGS);
+}
+
 fn on_syn(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment, iss_floor: Option<SeqNum>) {
     if segment.control != Control::Syn || segment.ack.is_some() {
-        let namespace = sk.endpoint().namespace.clone();
-        let rx = skb.rx();
-        if rx.may_reply(&skb) {
-            reset(&skb, &rx, &namespace, segment);
-        }
-        skb.drop_with(reason::BAD_FLAGS);
+        refuse(sk, skb, segment);
         return;
     }
     if is_full(sk) {

@@ -18,6 +18,7 @@ use super::{
     poll::PollMask,
     rx::Rx,
     skb::{
+        DropReason,
         SkBuff,
         SkbCb, //
     },
@@ -133,6 +134,8 @@ pub(crate) trait Protocol: Send + Sized + Unpin + 'static {
 
     /// A packet of the protocol: its header of 20 bytes is linear, its checksum sum begun.
     fn receive(skb: SkBuff, rx: &Rx<'_>);
+    /// A packet was refused before [`receive`](Self::receive), for this reason.
+    fn damaged(net: &Net, reason: DropReason);
     /// An ICMP message about a packet of ours.
     fn icmp_error(error: &IcmpError<'_>);
     /// The timer of a half-open connection has gone off, maybe early.

@@ -91,7 +91,12 @@ unsafe extern "C" fn bind4(
 ) -> ffi::c_int {
     // SAFETY: The caller gives a copy of the user's address, `len` bytes of it.
     unsafe {
-        sockaddr::normalize(addr, len, b::AF_INET as u16);
+        if sockaddr::normalize(addr, len, b::AF_INET as u16) {
+            match b::newtcp_security_bind(sock, addr, len) {
+                0 => {}
+                err => return err,
+            }
+        }
         b::inet_bind(sock, addr, len)
     }
 }
@@ -105,7 +110,12 @@ unsafe extern "C" fn bind6(
 ) -> ffi::c_int {
     // SAFETY: As for `bind4`.
     unsafe {
-        sockaddr::normalize(addr, len, b::AF_INET6 as u16);
+        if sockaddr::normalize(addr, len, b::AF_INET6 as u16) {
+            match b::newtcp_security_bind(sock, addr, len) {
+                0 => {}
+                err => return err,
+            }
+        }
         b::inet6_bind(sock, addr, len)
     }
 }
@@ -121,7 +131,12 @@ unsafe extern "C" fn connect(
     unsafe {
         if !addr.is_null() {
             let family = b::newtcp_sk_family(b::newtcp_socket_sk(sock));
-            sockaddr::normalize(addr, len, family);
+            if sockaddr::normalize(addr, len, family) {
+                match b::newtcp_security_connect(sock, addr, len) {
+                    0 => {}
+                    err => return err,
+                }
+            }
         }
         b::inet_stream_connect(sock, addr, len, flags)
     }

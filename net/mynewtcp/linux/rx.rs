@@ -72,7 +72,11 @@ unsafe extern "C" fn receive<E: Protocol>(skb: *mut b::sk_buff) -> ffi::c_int {
             let rx = unsafe { Rx::of_raw(skb.as_raw()) };
             E::receive(skb, &rx);
         }
-        Err(reason) => skb.drop_with(reason),
+        Err(reason) => {
+            // SAFETY: A packet on its way in has a route, and with it a namespace, under RCU.
+            E::damaged(unsafe { Net::from_raw(b::newtcp_skb_net(skb.as_raw())) }, reason);
+            skb.drop_with(reason);
+        }
     }
     0
 }

@@ -20,21 +20,24 @@ const IN6_LEN_RFC2133: usize = 24;
 
 /// Puts the family of the socket into an address that says AF_INET_NEW_TCP: to a program that
 /// knows one family only, that is the family of its socket's addresses too. The C stack knows
-/// AF_INET and AF_INET6.
+/// AF_INET and AF_INET6. True if the address was changed: then the security module has not seen
+/// it yet.
 ///
 /// # Safety
 ///
 /// `addr` must be writable for `len` bytes.
-pub(super) unsafe fn normalize(addr: *mut b::sockaddr_unsized, len: i32, family: u16) {
+pub(super) unsafe fn normalize(addr: *mut b::sockaddr_unsized, len: i32, family: u16) -> bool {
     if len < size_of::<u16>() as i32 {
-        return;
+        return false;
     }
     // SAFETY: By the contract; the family comes first.
     unsafe {
         let place: *mut u16 = addr.cast();
-        if place.read_unaligned() == AF_INET_NEW_TCP {
+        let changed = place.read_unaligned() == AF_INET_NEW_TCP;
+        if changed {
             place.write_unaligned(family);
         }
+        changed
     }
 }
 

@@ -41,7 +41,7 @@ struct Number {
 const ANY: core::ops::RangeInclusive<i32> = i32::MIN..=i32::MAX;
 
 /// Every option with an int value.
-static NUMBERS: [Number; 13] = [
+static NUMBERS: [Number; 14] = [
     // TCP_NODELAY
     Number {
         name: 1,
@@ -140,6 +140,16 @@ static NUMBERS: [Number; 13] = [
             Ok(())
         },
         get: |sk| i32::from(sk.endpoint().wishes.quickack),
+    },
+    // TCP_USER_TIMEOUT
+    Number {
+        name: 18,
+        range: 0..=i32::MAX,
+        set: |sk, value| {
+            sk.endpoint().get_mut().config.user_timeout = Delta::from_millis(value as u64);
+            Ok(())
+        },
+        get: |sk| saturated(sk.endpoint().config.user_timeout.as_millis()),
     },
     // TCP_NOTSENT_LOWAT
     Number {

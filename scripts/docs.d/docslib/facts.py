@@ -49,6 +49,8 @@ def config_defaults(source):
         span = re.fullmatch(r"Delta::from_(\w+)\(([\d_]+)\)", value)
         if span:
             value = int(span.group(2)) * UNITS[span.group(1)]
+        elif value == "Delta::ZERO":
+            value = 0
         elif value.replace("_", "").isdigit():
             value = int(value.replace("_", ""))
         found[name] = value
@@ -91,6 +93,14 @@ def wrong_options(text, source):
             for name, number in sorted(set(there) - set(told))] + \
         [f"{name} ({number}) is in the table only"
          for name, number in sorted(set(told) - set(there))]
+
+
+def manual_options(text, manual):
+    """Socket options that the table or the manual page alone has."""
+    told = set(re.findall(r"^   \* - ``(TCP_\w+)``\n     - \d+$", text, re.M))
+    shown = set(re.findall(r"^\.BR (TCP_\w+) ", manual, re.M))
+    return [f"{name} is in one of the two only"
+            for name in sorted(told ^ shown)]
 
 
 def wrong_counters(text, source):

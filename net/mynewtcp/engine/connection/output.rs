@@ -48,8 +48,8 @@ impl Connection {
         }?;
         let counter = match (transmit.control, transmit.retransmission) {
             (Control::Rst, _) => Counter::OutRsts,
-            (_, true) => Counter::RetransSegs,
-            (_, false) => Counter::OutSegs,
+            (Control::None | Control::Syn | Control::Fin, true) => Counter::RetransSegs,
+            (Control::None | Control::Syn | Control::Fin, false) => Counter::OutSegs,
         };
         cx.shell.count(counter, transmit.segments());
         Some(transmit)

@@ -48,6 +48,41 @@ pub fn numbers_wrap() -> Outcome {
     )
 }
 
+/// More octets than there are sequence numbers, some small segments among them.
+pub fn four_gigabytes_are_nothing_special() -> Outcome {
+    const CHUNK: u32 = 100_000_000;
+    let mut end = End::wide()?;
+    let mut queued = 0u64;
+    while queued < 9 << 30 {
+        end.write(CHUNK)?;
+        queued += u64::from(CHUNK);
+        // A small segment, and then none for as long as its number takes to look new again.
+        if queued % (3 << 30) < u64::from(CHUNK) {
+            end.write(10)?;
+        }
+        for _ in 0..100 {
+            while end.poll().is_some() {}
+            end.connection.check_invariants(&end.shell)?;
+            if end.connection.snd_una() == end.connection.write_seq() {
+                break;
+            }
+            let sent = end.connection.snd_nxt().distance_from(ISS.plus(1));
+            if sent == end.connection.snd_una().distance_from(ISS.plus(1)) {
+                return Err("what is queued does not go at once");
+            }
+            end.receive_ack(sent);
+        }
+    }
+    ensure(
+        end.connection.snd_una() == end.connection.write_seq(),
+        "not all was sent",
+    )?;
+    ensure(
+        end.now == End::new(Config::DEFAULT, ISS).now,
+        "time had to pass",
+    )
+}
+
 /// What comes out of order waits, is acknowledged at once, and is delivered when the gap closes.
 pub fn reordered_segments_are_delivered_in_order() -> Outcome {
     let mut end = End::established()?;

@@ -30,7 +30,8 @@ use crate::engine::selftest::{
 use crate::engine::seq::{
     Mss,
     SeqNum,
-    SeqRange, //
+    SeqRange,
+    WindowScale, //
 };
 use crate::engine::time::{
     Delta,
@@ -140,6 +141,29 @@ impl End {
             "wrong acknowledgment of the SYN-ACK",
         )?;
         ensure(end.told.connected, "Connected was not told")?;
+        Ok(end)
+    }
+
+    /// An end like [`End::established`], with windows and superpackets as large as can be.
+    pub fn wide() -> Result<Self, &'static str> {
+        let config = Config {
+            window_scaling: true,
+            ..PLAIN
+        };
+        let mut end = Self::new(config, ISS);
+        let wide = Parameters {
+            gso_max_size: 1 << 30,
+            ..parameters(ISS)
+        };
+        end.connection = Connection::new(&end.config, &wide);
+        end.with(|connection, cx| connection.connect(cx))
+            .map_err(|_| "connect was refused")?;
+        end.transmit("no SYN")?;
+        let mut answer = segment(Control::Syn, IRS, Some(ISS.plus(1)), 0);
+        answer.options.mss = Some(Mss::new(MSS));
+        answer.options.window_scale = Some(WindowScale::MAX);
+        end.receive(&answer);
+        end.transmit("the SYN-ACK is not acknowledged")?;
         Ok(end)
     }
 

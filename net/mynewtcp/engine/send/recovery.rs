@@ -76,6 +76,13 @@ impl Recovery {
         self.dup_acks = self.dup_acks.saturating_sub(segments);
     }
 
+    /// Nothing is being repaired and SND.UNA is beyond the old recovery point: keeps it near.
+    pub(crate) fn refresh(&mut self, una: SeqNum) {
+        if self.phase == Phase::Open && una.after(self.recovery_point) {
+            self.recovery_point = una.minus(1);
+        }
+    }
+
     /// A loss was detected.
     pub(crate) fn enter_recovery(&mut self, nxt: SeqNum) {
         self.phase = Phase::Recovery;

@@ -249,7 +249,11 @@ fn take(subject: &mut Subject, step: Step) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig {
+        // More are asked for with PROPTEST_CASES.
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// Whatever comes, the invariants hold after each step.
     #[test]

@@ -139,6 +139,7 @@ impl Connection {
             self.pending.raise(Signal::Writable);
         }
         self.advance_recovery(cx, &acked, prior_flight);
+        self.snd.refresh();
         self.timers.stop(Timer::Persist);
         self.timers.stop(Timer::UserTimeout);
         if self.snd.has_outstanding() {

@@ -186,6 +186,7 @@ impl Connection {
     /// Our SYN has arrived.
     fn on_syn_acked<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         self.snd.una = self.snd.nxt;
+        self.snd.syn_acked = true;
         self.snd.control_lost = false;
         if self.snd.patience.retransmits == 0 {
             let rtt = cx.now.since(self.snd.control_sent_at);

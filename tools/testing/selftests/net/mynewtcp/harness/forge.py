@@ -11,6 +11,7 @@ from .registry import Failure
 
 FIN, SYN, RST, PSH, ACK, URG = (1 << bit for bit in range(6))
 MIN_HEADER = 20
+END_OF_OPTIONS, NO_OPERATION, TIMESTAMPS = 0, 1, 8
 
 
 def ones_complement(data):
@@ -37,9 +38,22 @@ class Segment:
     payload: bytes
 
     @property
-    def length(self):
-        """What it takes of the sequence space."""
-        return len(self.payload) + bool(self.flags & SYN) + bool(self.flags & FIN)
+    def timestamps(self):
+        """(value, echo) of the timestamps option (RFC 7323), or None."""
+        rest = self.options
+        while rest and rest[0] != END_OF_OPTIONS:
+            if rest[0] == NO_OPERATION:
+                rest = rest[1:]
+                continue
+            if rest[0] == TIMESTAMPS:
+                return struct.unpack(">II", rest[2:10])
+            rest = rest[max(rest[1], 2):]
+        return None
+
+
+def timestamps_option(value, echo):
+    """The option, aligned as everybody sends it."""
+    return struct.pack(">BBBBII", NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, value, echo)
 
 
 def parse(raw):
