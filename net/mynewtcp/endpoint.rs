@@ -337,6 +337,13 @@ pub(crate) fn now() -> Instant {
     Instant::from_nanos(linux::time::now_ns())
 }
 
+/// Frees what was received and not read.
+pub(crate) fn discard_received(sk: &mut Locked<'_>) {
+    sk.purge_received();
+    let shared = sk.shared();
+    shared.take_unread(shared.unread());
+}
+
 /// Runs `f` on the connection of `sk` with the context that it needs. `None` if there is no
 /// connection.
 pub(crate) fn with_connection<R>(

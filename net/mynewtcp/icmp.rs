@@ -83,13 +83,25 @@ fn is_in_flight(sk: &mut Locked<'_>, seq: SeqNum) -> bool {
 
 /// A hop takes packets of `mtu` octets only.
 pub(crate) fn path_narrowed(sk: &mut Locked<'_>, mtu: u32) {
-    if !sk.discovers_pmtu() || sk.state() == state::LISTEN {
+    if !sk.discovers_pmtu() || sk.state() == state::LISTEN || find_route(sk).is_err() {
         return;
     }
     sk.update_pmtu(mtu);
+    // The route that the limit was noted on is another one than before.
+    if find_route(sk).is_err() {
+        return;
+    }
     let path_mss = mss_of_mtu(sk.mtu(), sk.header_len());
     with_connection(sk, |connection, cx| connection.on_mtu_change(cx, path_mss));
     drive(sk);
+}
+
+/// Sees to it that the socket has a route.
+fn find_route(sk: &mut Locked<'_>) -> Result {
+    if sk.mtu() == 0 {
+        sk.new_ports()?;
+    }
+    Ok(())
 }
 
 fn failed(sk: &mut Locked<'_>, error: &IcmpError<'_>, err: Error, hard: bool) {

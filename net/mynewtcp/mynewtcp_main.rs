@@ -35,10 +35,6 @@ mod icmp;
 mod input;
 #[cfg(CONFIG_MY_NEWTCP_KUNIT_TEST)]
 mod kunit;
-#[allow(
-    dead_code,
-    reason = "a wrapper is whole, whichever part of it the floors above use today"
-)]
 mod linux;
 mod memory;
 mod mib;

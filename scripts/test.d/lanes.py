@@ -75,9 +75,14 @@ class Run:
             self.finish(stage, *self.execute(stage))
 
     def next_stage(self, build):
-        """The first stage of this lane that can run, once there is one."""
+        """The first stage of this lane that can run, once there is one.
+
+        When everything is built, the lane that built helps with the tests.
+        """
         while True:
             mine = [stage for stage in self.left if stage.build == build]
+            if build and not mine:
+                mine = self.left
             if not mine:
                 return None
             for stage in mine:

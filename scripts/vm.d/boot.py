@@ -137,7 +137,10 @@ def verdict(args, guest, log, host_log):
     if guest.timed_out:
         complain(f"{name}: killed after {args.timeout:g} s; kernel log: {host_log}")
     elif status is None:
-        complain(f"{name}: the kernel stopped before the command's end; kernel log: {host_log}")
+        complain(
+            f"{name}: the kernel stopped before the command's end (the emulator's status"
+            f" is {guest.process.returncode}); kernel log: {host_log}"
+        )
         if not reports:
             complain(*klog.tail(log, 12))
     for report in reports[:3]:

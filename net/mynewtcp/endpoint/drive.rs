@@ -130,6 +130,7 @@ fn peer_closed(sk: &mut Locked<'_>) {
 
 /// Leaves a small object behind that answers for the connection until its segments have died
 /// out. Without memory for it there is no TIME-WAIT, as in Linux' TCP.
+#[inline(never)]
 fn wait(sk: &mut Locked<'_>, time_wait: TimeWait) {
     let (ctx, endpoint) = sk.split();
     if demux::enter_time_wait(ctx, &endpoint, time_wait).is_err() {
@@ -138,6 +139,7 @@ fn wait(sk: &mut Locked<'_>, time_wait: TimeWait) {
 }
 
 /// The connection is over. What was delivered may still be read.
+#[inline(never)]
 pub(crate) fn closed(sk: &mut Locked<'_>) {
     let endpoint: &mut Endpoint = sk.endpoint().get_mut();
     endpoint.role = Role::Closed;

@@ -188,11 +188,6 @@ __newtcp void newtcp_route_reset(struct sock *sk)
 	sk->sk_route_caps = 0;
 }
 
-__newtcp bool newtcp_has_route(struct sock *sk)
-{
-	return __sk_dst_get(sk);
-}
-
 __newtcp u32 newtcp_dst_mtu(struct sock *sk)
 {
 	const struct dst_entry *dst = __sk_dst_get(sk);
@@ -236,11 +231,6 @@ __newtcp u32 newtcp_ip_header_len(const struct sock *sk, bool v6)
 __newtcp u32 newtcp_gso_max_size(const struct sock *sk)
 {
 	return READ_ONCE(sk->sk_gso_max_size);
-}
-
-__newtcp u32 newtcp_gso_max_segs(const struct sock *sk)
-{
-	return READ_ONCE(sk->sk_gso_max_segs);
 }
 
 __newtcp bool newtcp_can_gso(const struct sock *sk)
@@ -324,14 +314,6 @@ __newtcp int newtcp_ip_queue_xmit(struct sock *sk, struct sk_buff *skb,
 		return inet6_csk_xmit(sk, skb, fl);
 #endif
 	return ip_queue_xmit(sk, skb, fl);
-}
-
-__newtcp void newtcp_ecn_xmit(struct sock *sk, bool ect)
-{
-	if (ect)
-		INET_ECN_xmit(sk);
-	else
-		INET_ECN_dontxmit(sk);
 }
 
 /* Output without one: ctl names the protocol and the namespace. */
@@ -436,11 +418,6 @@ __newtcp void newtcp_note_input(struct sock *sk, struct sk_buff *skb)
 	sk_incoming_cpu_update(sk);
 	sk_mark_napi_id(sk, skb);
 	sock_rps_save_rxhash(sk, skb);
-}
-
-__newtcp void newtcp_rps_record_flow(const struct sock *sk)
-{
-	sock_rps_record_flow(sk);
 }
 
 __newtcp void newtcp_count_drop(struct sock *sk, struct sk_buff *skb)

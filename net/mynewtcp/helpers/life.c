@@ -131,16 +131,6 @@ __newtcp void newtcp_sk_set_txhash(struct sock *sk)
 	sk_set_txhash(sk);
 }
 
-__newtcp bool newtcp_rethink_txhash(struct sock *sk)
-{
-	return sk_rethink_txhash(sk);
-}
-
-__newtcp u32 newtcp_txhash(const struct sock *sk)
-{
-	return READ_ONCE(sk->sk_txhash);
-}
-
 __newtcp struct rb_root *newtcp_sent_root(struct sock *sk)
 {
 	return &sk->tcp_rtx_queue;

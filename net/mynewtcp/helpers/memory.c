@@ -45,29 +45,14 @@ __newtcp void newtcp_mem_charge_forced(struct sock *sk, int bytes)
 	}
 }
 
-__newtcp void newtcp_mem_reclaim_final(struct sock *sk)
-{
-	sk_mem_reclaim_final(sk);
-}
-
 __newtcp bool newtcp_under_memory_pressure(const struct sock *sk)
 {
 	return sk_under_memory_pressure(sk);
 }
 
-__newtcp bool newtcp_bypasses_global_accounting(const struct sock *sk)
-{
-	return sk->sk_bypass_prot_mem;
-}
-
 __newtcp void newtcp_moderate_sndbuf(struct sock *sk)
 {
 	sk_stream_moderate_sndbuf(sk);
-}
-
-__newtcp long newtcp_memory_pages(void)
-{
-	return atomic_long_read(&newtcp_memory_allocated);
 }
 
 __newtcp void newtcp_sockets_allocated_inc(struct sock *sk)

@@ -73,11 +73,6 @@ __newtcp unsigned int newtcp_msg_flags(const struct msghdr *msg)
 	return msg->msg_flags;
 }
 
-__newtcp void newtcp_msg_set_flags(struct msghdr *msg, unsigned int bits)
-{
-	msg->msg_flags |= bits;
-}
-
 __newtcp size_t newtcp_msg_left(const struct msghdr *msg)
 {
 	return msg_data_left(msg);
@@ -88,41 +83,9 @@ __newtcp struct iov_iter *newtcp_msg_iter(struct msghdr *msg)
 	return &msg->msg_iter;
 }
 
-__newtcp size_t newtcp_copy_to_iter(const void *from, size_t len,
-				    struct iov_iter *iter)
-{
-	return copy_to_iter(from, len, iter);
-}
-
-__newtcp void *newtcp_msg_name(const struct msghdr *msg)
-{
-	return msg->msg_name;
-}
-
-__newtcp int newtcp_msg_name_len(const struct msghdr *msg)
-{
-	return msg->msg_namelen;
-}
-
-__newtcp void newtcp_msg_set_name_len(struct msghdr *msg, int len)
-{
-	msg->msg_namelen = len;
-}
-
-__newtcp size_t newtcp_msg_control_len(const struct msghdr *msg)
-{
-	return msg->msg_controllen;
-}
-
 __newtcp int newtcp_check_cmsg(struct sock *sk, struct msghdr *msg)
 {
 	struct sockcm_cookie cookie = {};
 
-	return sock_cmsg_send(sk, msg, &cookie);
-}
-
-__newtcp int newtcp_put_cmsg_int(struct msghdr *msg, int level, int type,
-				 int value)
-{
-	return put_cmsg(msg, level, type, sizeof(value), &value);
+	return msg->msg_controllen ? sock_cmsg_send(sk, msg, &cookie) : 0;
 }

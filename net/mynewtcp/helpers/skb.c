@@ -28,16 +28,6 @@ __newtcp u8 *newtcp_skb_cb(const struct sk_buff *skb)
 	return (u8 *)skb->cb;
 }
 
-__newtcp u64 newtcp_skb_tstamp(const struct sk_buff *skb)
-{
-	return skb->tstamp;
-}
-
-__newtcp u32 newtcp_skb_hash(const struct sk_buff *skb)
-{
-	return skb->hash;
-}
-
 __newtcp bool newtcp_skb_is_for_host(const struct sk_buff *skb)
 {
 	return skb->pkt_type == PACKET_HOST;
@@ -48,30 +38,10 @@ __newtcp bool newtcp_skb_is_ipv6(const struct sk_buff *skb)
 	return skb->protocol == htons(ETH_P_IPV6);
 }
 
-__newtcp u16 newtcp_skb_gso_size(const struct sk_buff *skb)
-{
-	return skb_shinfo(skb)->gso_size;
-}
-
-__newtcp u32 newtcp_skb_gso_segs(const struct sk_buff *skb)
-{
-	return skb_shinfo(skb)->gso_segs;
-}
-
 /* A received skb has a route until it is queued for the user. */
 __newtcp struct net *newtcp_skb_net(const struct sk_buff *skb)
 {
 	return skb_dst_dev_net_rcu(skb);
-}
-
-__newtcp const struct iphdr *newtcp_skb_iphdr(const struct sk_buff *skb)
-{
-	return ip_hdr(skb);
-}
-
-__newtcp const struct ipv6hdr *newtcp_skb_ipv6hdr(const struct sk_buff *skb)
-{
-	return ipv6_hdr(skb);
 }
 
 __newtcp u8 newtcp_skb_tos(const struct sk_buff *skb)
@@ -86,24 +56,10 @@ __newtcp u8 newtcp_skb_hop_limit(const struct sk_buff *skb)
 		ip_hdr(skb)->ttl;
 }
 
-__newtcp u32 newtcp_skb_flowinfo(const struct sk_buff *skb)
-{
-	return newtcp_skb_is_ipv6(skb) ? ntohl(ip6_flowinfo(ipv6_hdr(skb))) : 0;
-}
-
 __newtcp int newtcp_skb_iif(const struct sk_buff *skb)
 {
 	/* The IPv6 control block may be ours by now; skb_iif stays. */
 	return newtcp_skb_is_ipv6(skb) ? skb->skb_iif : inet_iif(skb);
-}
-
-__newtcp int newtcp_skb_sdif(const struct sk_buff *skb)
-{
-#if IS_ENABLED(CONFIG_IPV6)
-	if (newtcp_skb_is_ipv6(skb))
-		return inet6_sdif(skb);
-#endif
-	return inet_sdif(skb);
 }
 
 /* The four-tuple of a received packet, the receiver's end local. */
@@ -184,11 +140,6 @@ __newtcp struct rb_node *newtcp_rb_first(const struct rb_root *root)
 	return rb_first(root);
 }
 
-__newtcp struct rb_node *newtcp_rb_last(const struct rb_root *root)
-{
-	return rb_last(root);
-}
-
 __newtcp void newtcp_consume_skb(struct sk_buff *skb)
 {
 	consume_skb(skb);
@@ -206,11 +157,6 @@ __newtcp void newtcp_skb_pull_linear(struct sk_buff *skb, unsigned int len)
 	__skb_pull(skb, len);
 }
 
-__newtcp int newtcp_skb_trim(struct sk_buff *skb, unsigned int len)
-{
-	return pskb_trim(skb, len);
-}
-
 __newtcp struct sk_buff *newtcp_alloc_skb(unsigned int size, gfp_t gfp)
 {
 	return alloc_skb(size, gfp);
@@ -220,9 +166,12 @@ __newtcp struct sk_buff *newtcp_alloc_skb_fclone(unsigned int size, gfp_t gfp)
 {
 	struct sk_buff *skb = alloc_skb_fclone(size, gfp);
 
+	if (!skb)
+		return NULL;
 	/* A payload skb counts its own head, so that splitting adds up. */
-	if (skb)
-		skb->truesize = SKB_TRUESIZE(skb_end_offset(skb));
+	skb->truesize = SKB_TRUESIZE(skb_end_offset(skb));
+	/* Or every byte would be summed while it is copied from the user. */
+	skb->ip_summed = CHECKSUM_PARTIAL;
 	return skb;
 }
 
@@ -278,12 +227,6 @@ __newtcp bool newtcp_skb_cloned(const struct sk_buff *skb)
 __newtcp struct sk_buff *newtcp_pskb_copy(struct sk_buff *skb, gfp_t gfp)
 {
 	return pskb_copy(skb, gfp);
-}
-
-__newtcp bool newtcp_fclone_busy(const struct sock *sk,
-				 const struct sk_buff *skb)
-{
-	return skb_fclone_busy(sk, skb);
 }
 
 __newtcp int newtcp_skb_unclone_keeptruesize(struct sk_buff *skb, gfp_t gfp)
@@ -364,11 +307,6 @@ __newtcp struct sk_buff_head *newtcp_receive_queue(struct sock *sk)
 __newtcp struct sk_buff_head *newtcp_write_queue(struct sock *sk)
 {
 	return &sk->sk_write_queue;
-}
-
-__newtcp u32 newtcp_queue_len(const struct sk_buff_head *list)
-{
-	return skb_queue_len_lockless(list);
 }
 
 __newtcp struct sk_buff *newtcp_queue_front(const struct sk_buff_head *list)

@@ -146,24 +146,9 @@ __newtcp u32 newtcp_sk_uid(const struct sock *sk)
 	return __kuid_val(sk_uid(sk));
 }
 
-__newtcp void newtcp_sk_clear_bind_locks(struct sock *sk)
-{
-	sk->sk_userlocks &= ~(SOCK_BINDADDR_LOCK | SOCK_BINDPORT_LOCK);
-}
-
 __newtcp u8 newtcp_sk_userlocks(const struct sock *sk)
 {
 	return sk->sk_userlocks;
-}
-
-__newtcp void newtcp_sk_set_userlocks(struct sock *sk, u8 bits)
-{
-	sk->sk_userlocks |= bits;
-}
-
-__newtcp struct socket *newtcp_sk_socket(const struct sock *sk)
-{
-	return sk->sk_socket;
 }
 
 __newtcp struct sock *newtcp_socket_sk(const struct socket *sock)
@@ -256,11 +241,6 @@ __newtcp void newtcp_sk_set_err(struct sock *sk, int err)
 	WRITE_ONCE(sk->sk_err, err);
 }
 
-__newtcp int newtcp_sk_err_soft(const struct sock *sk)
-{
-	return READ_ONCE(sk->sk_err_soft);
-}
-
 __newtcp void newtcp_sk_set_err_soft(struct sock *sk, int err)
 {
 	WRITE_ONCE(sk->sk_err_soft, err);
@@ -321,34 +301,9 @@ __newtcp int newtcp_rcvlowat(const struct sock *sk)
 	return READ_ONCE(sk->sk_rcvlowat);
 }
 
-__newtcp void newtcp_set_rcvlowat(struct sock *sk, int bytes)
-{
-	WRITE_ONCE(sk->sk_rcvlowat, bytes);
-}
-
-__newtcp int newtcp_wmem_queued(const struct sock *sk)
-{
-	return READ_ONCE(sk->sk_wmem_queued);
-}
-
-__newtcp int newtcp_wmem_alloc(const struct sock *sk)
-{
-	return sk_wmem_alloc_get(sk);
-}
-
 __newtcp int newtcp_rmem_alloc(const struct sock *sk)
 {
 	return atomic_read(&sk->sk_rmem_alloc);
-}
-
-__newtcp int newtcp_forward_alloc(const struct sock *sk)
-{
-	return READ_ONCE(sk->sk_forward_alloc);
-}
-
-__newtcp int newtcp_backlog_len(const struct sock *sk)
-{
-	return READ_ONCE(sk->sk_backlog.len);
 }
 
 __newtcp bool newtcp_stream_memory_free(const struct sock *sk)
@@ -359,11 +314,6 @@ __newtcp bool newtcp_stream_memory_free(const struct sock *sk)
 __newtcp bool newtcp_stream_is_writeable(const struct sock *sk)
 {
 	return sk_stream_is_writeable(sk);
-}
-
-__newtcp u32 newtcp_max_ack_backlog(const struct sock *sk)
-{
-	return READ_ONCE(sk->sk_max_ack_backlog);
 }
 
 __newtcp void newtcp_set_max_ack_backlog(struct sock *sk, u32 n)
@@ -402,19 +352,13 @@ __newtcp int newtcp_intr_errno(long timeo)
 	return sock_intr_errno(timeo);
 }
 
-__newtcp void newtcp_wait_bits(struct sock *sk, int kind, bool on)
+/* Whether SIGIO is to report data, since someone waits for it. */
+__newtcp void newtcp_waiting_for_data(struct sock *sk, bool on)
 {
-	/* kind 1: waiting for data; 2: waiting for room to send */
-	if (kind == 1) {
-		if (on)
-			sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
-		else
-			sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
-	} else if (kind == 2 && on) {
-		sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
-		if (sk->sk_socket)
-			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-	}
+	if (on)
+		sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
+	else
+		sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 }
 
 __newtcp void newtcp_state_change(struct sock *sk)

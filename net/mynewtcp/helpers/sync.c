@@ -91,11 +91,6 @@ __newtcp long newtcp_proto_memory_pages(void)
 	return pages;
 }
 
-__newtcp u32 newtcp_random_below(u32 ceiling)
-{
-	return get_random_u32_below(ceiling);
-}
-
 __newtcp u64 newtcp_siphash(const void *data, size_t len,
 			    const siphash_key_t *key)
 {
@@ -107,29 +102,9 @@ __newtcp struct netns_mynewtcp *newtcp_netns(struct net *net)
 	return &net->mynewtcp;
 }
 
-__newtcp bool newtcp_is_init_net(const struct net *net)
-{
-	return net_eq(net, &init_net);
-}
-
-__newtcp u32 newtcp_net_hash_mix(const struct net *net)
-{
-	return net_hash_mix(net);
-}
-
 __newtcp bool newtcp_is_local_reserved_port(const struct net *net, u16 port)
 {
 	return inet_is_local_reserved_port(net, port);
-}
-
-__newtcp bool newtcp_port_needs_capability(struct net *net, u16 port)
-{
-	return inet_port_requires_bind_service(net, port);
-}
-
-__newtcp int newtcp_somaxconn(const struct net *net)
-{
-	return READ_ONCE(net->core.sysctl_somaxconn);
 }
 
 __newtcp bool newtcp_ipv6_enabled(void)

@@ -63,7 +63,9 @@ pub(crate) fn listener_of(request: &RequestRef) -> Option<SockRef> {
     (listener.state() == state::LISTEN).then_some(listener)
 }
 
-/// A segment has reached a listener.
+/// A segment has reached a listener. Not inlined: the objects that a handshake moves would make
+/// the stack frame of every segment of every connection three times as large.
+#[inline(never)]
 pub(crate) fn receive(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
     match demux::lookup(&skb.rx().flow()) {
         Some(Entry::Request(request)) => to_half_open(sk, &request, skb, segment),

@@ -72,14 +72,6 @@ impl Ip {
         !self.is_v4() && self.0[0] == 0xfe && self.0[1] & 0xc0 == 0x80
     }
 
-    /// True for `127.0.0.0/8` and `::1`.
-    pub(crate) fn is_loopback(&self) -> bool {
-        match self.v4() {
-            Some(a) => a[0] == 127,
-            None => *self == Self::V6_LOOPBACK,
-        }
-    }
-
     /// The IPv4 address as C's `__be32`: the bytes in memory order.
     pub(super) fn be32(&self) -> u32 {
         u32::from_ne_bytes([self.0[12], self.0[13], self.0[14], self.0[15]])
@@ -149,23 +141,6 @@ impl Flow {
     /// True if packets of this flow travel in IPv4.
     pub(crate) fn is_v4(&self) -> bool {
         self.raddr.is_v4()
-    }
-
-    /// The same four-tuple, whatever the interface.
-    pub(crate) fn same_tuple(&self, other: &Self) -> bool {
-        let Self {
-            net,
-            laddr,
-            lport,
-            raddr,
-            rport,
-            ifindex: _,
-        } = self;
-        *lport == other.lport
-            && *rport == other.rport
-            && *raddr == other.raddr
-            && *laddr == other.laddr
-            && *net == other.net
     }
 }
 

@@ -92,11 +92,6 @@ impl Tables {
         LISTENERS.init(LISTENER_BUCKETS, c"newtcp_listeners", class)?;
         Ok(tables)
     }
-
-    /// Buckets of the table of connections, for the log.
-    pub(super) fn buckets(&self) -> usize {
-        CONNECTIONS.len()
-    }
 }
 
 impl Drop for Tables {

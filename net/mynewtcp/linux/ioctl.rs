@@ -10,5 +10,3 @@ pub(crate) const SIOCINQ: u32 = b::NEWTCP_SIOCINQ;
 pub(crate) const SIOCOUTQ: u32 = b::NEWTCP_SIOCOUTQ;
 /// Bytes not sent.
 pub(crate) const SIOCOUTQNSD: u32 = b::NEWTCP_SIOCOUTQNSD;
-/// Is the reader at the urgent mark?
-pub(crate) const SIOCATMARK: u32 = b::NEWTCP_SIOCATMARK;

@@ -100,9 +100,7 @@ impl KernelSocket {
             iov_len: bytes.len(),
         };
         // SAFETY: The socket is open, the vector valid.
-        let n = unsafe {
-            b::kernel_sendmsg(self.0, &raw mut msg, &raw mut vec, 1, bytes.len())
-        };
+        let n = unsafe { b::kernel_sendmsg(self.0, &raw mut msg, &raw mut vec, 1, bytes.len()) };
         to_result(n.min(0))?;
         Ok(n as usize)
     }

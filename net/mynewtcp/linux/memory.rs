@@ -34,11 +34,6 @@ pub(super) fn leave_pressure() {
     }
 }
 
-/// True while the protocol's memory is above the second number of `net.mynewtcp.mem`.
-pub(crate) fn is_short() -> bool {
-    pressure().load(Relaxed) != 0
-}
-
 /// The pages that the machine could give to buffers.
 pub(super) fn usable_pages() -> usize {
     // SAFETY: Reads zone counters.
@@ -59,12 +54,6 @@ pub(super) fn init_limits() {
 pub(crate) fn limits() -> [isize; 3] {
     // SAFETY: The sysctl writes each number whole; a mix of old and new triple is harmless.
     unsafe { (&raw const b::newtcp_sysctl_mem).read_volatile() }
-}
-
-/// Pages charged to the sockets of the protocol, except what CPUs keep in hand.
-pub(crate) fn allocated_pages() -> isize {
-    // SAFETY: An atomic read.
-    unsafe { b::newtcp_memory_pages() }
 }
 
 /// Pages charged to the sockets of the protocol, what CPUs keep in hand included: exact when

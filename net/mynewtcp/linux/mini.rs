@@ -291,15 +291,6 @@ impl<E: Protocol, T> Mini<E, T> {
         self.head.link.is_listed()
     }
 
-    /// Its namespace, while it is in the table.
-    pub(super) fn net(&self) -> Option<&Net> {
-        // SAFETY: While the object is listed the namespace has not been purged, so it exists; an
-        // object that is taken out now is seen to by `purge` waiting for timers, and by packets
-        // in flight holding their device and with it the namespace.
-        self.is_listed()
-            .then(|| unsafe { Net::from_raw(self.head.net) })
-    }
-
     /// Sets the timer to `deadline_ns`, whatever it was set to before. Does nothing for an object
     /// that is not in the table.
     pub(crate) fn arm(&self, deadline_ns: u64) {

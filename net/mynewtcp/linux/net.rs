@@ -49,12 +49,6 @@ impl Net {
         NetId(self.as_raw() as usize)
     }
 
-    /// True for the namespace the kernel booted with.
-    pub(crate) fn is_init_net(&self) -> bool {
-        // SAFETY: `self` is a live namespace.
-        unsafe { b::newtcp_is_init_net(self.as_raw()) }
-    }
-
     pub(super) fn state(&self) -> *mut b::netns_mynewtcp {
         // SAFETY: `self` is a live namespace, whose `mynewtcp` field lives with it.
         unsafe { b::newtcp_netns(self.as_raw()) }
@@ -70,12 +64,6 @@ impl Net {
     pub(crate) fn sysctl_rmem(&self) -> [i32; 3] {
         // SAFETY: As in `sysctl_wmem`.
         unsafe { (&raw const (*self.state()).sysctl_rmem).read_volatile() }
-    }
-
-    /// `net.core.somaxconn`.
-    pub(crate) fn somaxconn(&self) -> u32 {
-        // SAFETY: `self` is a live namespace.
-        unsafe { b::newtcp_somaxconn(self.as_raw()) }.max(0) as u32
     }
 
     /// True if `net.ipv4.ip_local_reserved_ports` has `port`.

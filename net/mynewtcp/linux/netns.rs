@@ -3,7 +3,9 @@
 //! What each network namespace has: the protocol's object, control sockets, sysctls.
 
 use super::{
-    bindings as b, demux, memory,
+    bindings as b,
+    demux,
+    memory,
     net::Net,
     proto::{
         Protocol,

@@ -18,8 +18,6 @@ impl PollMask {
     pub(crate) const NONE: Self = Self(0);
     /// Something to read.
     pub(crate) const IN: Self = Self(b::NEWTCP_EPOLLIN);
-    /// Urgent data.
-    pub(crate) const PRI: Self = Self(b::NEWTCP_EPOLLPRI);
     /// Room to write.
     pub(crate) const OUT: Self = Self(b::NEWTCP_EPOLLOUT);
     /// A pending error.

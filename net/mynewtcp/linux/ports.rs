@@ -217,11 +217,6 @@ impl<E: Protocol> Ports<E> {
 }
 
 impl<E: Protocol> PortOwners<'_, E> {
-    /// True if nobody owns the port.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
-    }
-
     /// The owners, the newest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Sock<E>> {
         // SAFETY: A bucket that was found lives while its lock is held.

@@ -35,22 +35,6 @@ pub(crate) fn u32() -> u32 {
     unsafe { b::get_random_u32() }
 }
 
-/// A random number below `ceiling`, which must not be 0 (0 gives 0).
-#[inline]
-pub(crate) fn below(ceiling: u32) -> u32 {
-    if ceiling == 0 {
-        return 0;
-    }
-    // SAFETY: `ceiling` is not zero.
-    unsafe { b::newtcp_random_below(ceiling) }
-}
-
-/// 64 random bits.
-#[inline]
-pub(crate) fn u64() -> u64 {
-    (u64::from(u32()) << 32) | u64::from(u32())
-}
-
 /// A number that is the same for a four-tuple until the next boot and that nobody outside can
 /// compute; `salt` gives unrelated numbers for unrelated uses.
 ///

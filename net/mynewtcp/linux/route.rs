@@ -217,12 +217,6 @@ impl<E: Protocol> Ctx<'_, E> {
         }
     }
 
-    /// How many segments a superpacket may have.
-    pub(crate) fn max_gso_segs(&self) -> u32 {
-        // SAFETY: The socket is locked.
-        unsafe { b::newtcp_gso_max_segs(self.as_raw()) }
-    }
-
     /// A hop on the path takes packets of `mtu` bytes only.
     pub(crate) fn update_pmtu(&mut self, mtu: u32) {
         // SAFETY: The socket is locked.
@@ -233,11 +227,5 @@ impl<E: Protocol> Ctx<'_, E> {
     pub(crate) fn discovers_pmtu(&self) -> bool {
         // SAFETY: The socket is live.
         unsafe { b::newtcp_pmtu_discovery(self.as_raw(), self.sends_v6()) }
-    }
-
-    /// Marks our packets as able to carry a congestion mark, or not.
-    pub(crate) fn set_ecn(&mut self, capable: bool) {
-        // SAFETY: The socket is locked.
-        unsafe { b::newtcp_ecn_xmit(self.as_raw(), capable) };
     }
 }

@@ -32,8 +32,7 @@ use core::{
 };
 use kernel::{
     ffi,
-    prelude::*,
-    sync::rcu, //
+    prelude::*, //
 };
 
 /// The bytes of header that are linear when a packet is handed on.
@@ -74,7 +73,10 @@ unsafe extern "C" fn receive<E: Protocol>(skb: *mut b::sk_buff) -> ffi::c_int {
         }
         Err(reason) => {
             // SAFETY: A packet on its way in has a route, and with it a namespace, under RCU.
-            E::damaged(unsafe { Net::from_raw(b::newtcp_skb_net(skb.as_raw())) }, reason);
+            E::damaged(
+                unsafe { Net::from_raw(b::newtcp_skb_net(skb.as_raw())) },
+                reason,
+            );
             skb.drop_with(reason);
         }
     }
@@ -104,7 +106,6 @@ pub(crate) struct Rx<'a> {
     flow: Flow,
     tos: u8,
     reply_mark: u32,
-    flowinfo: u32,
     _packet: PhantomData<&'a ()>,
 }
 
@@ -147,7 +148,6 @@ impl Rx<'_> {
                 },
                 tos: b::newtcp_skb_tos(skb),
                 reply_mark: b::newtcp_skb_reply_mark(skb),
-                flowinfo: b::newtcp_skb_flowinfo(skb),
                 _packet: PhantomData,
             }
         }
@@ -162,16 +162,6 @@ impl Rx<'_> {
     /// Its four-tuple, the receiver's end local; `ifindex` is where it came in.
     pub(crate) fn flow(&self) -> Flow {
         self.flow
-    }
-
-    /// The type of service or traffic class byte, ECN bits included.
-    pub(crate) fn tos(&self) -> u8 {
-        self.tos
-    }
-
-    /// The flow information of an IPv6 packet, 0 for IPv4.
-    pub(crate) fn flowinfo(&self) -> u32 {
-        self.flowinfo
     }
 
     /// True if a packet for which there is no socket may be answered: IPsec policy allows it.
@@ -235,10 +225,7 @@ pub(crate) fn deliver<E: Protocol>(sk: &Sock<E>, skb: SkBuff) -> Result<(), Back
 
 /// As [`deliver`], for one who has a listener locked and gives the packet to a connection of
 /// that listener.
-pub(crate) fn deliver_to_child<E: Protocol>(
-    sk: &Sock<E>,
-    skb: SkBuff,
-) -> Result<(), BacklogFull> {
+pub(crate) fn deliver_to_child<E: Protocol>(sk: &Sock<E>, skb: SkBuff) -> Result<(), BacklogFull> {
     // SAFETY: The socket is live; softirqs are off, and a listener's lock is always taken before
     // that of a connection.
     unsafe { b::newtcp_bh_lock_sock_child(sk.as_raw()) };
@@ -282,10 +269,4 @@ fn to_backlog<E: Protocol>(sk: &Sock<E>, skb: SkBuff) -> Result<(), BacklogFull>
     unsafe { b::newtcp_count_drop(sk.as_raw(), skb.as_raw()) };
     skb.drop_with(reason::BACKLOG);
     Err(BacklogFull)
-}
-
-/// An RCU read-side critical section, which every look into the tables needs. Softirqs have one
-/// already; another costs nothing.
-pub(crate) fn rcu_read_lock() -> rcu::Guard {
-    rcu::read_lock()
 }

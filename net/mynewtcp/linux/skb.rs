@@ -72,24 +72,12 @@ pub(crate) mod reason {
     /// The socket's backlog is full.
     pub(crate) const BACKLOG: DropReason =
         DropReason(b::skb_drop_reason_SKB_DROP_REASON_SOCKET_BACKLOG);
-    /// The receive buffer is full.
-    pub(crate) const RCVBUFF: DropReason =
-        DropReason(b::skb_drop_reason_SKB_DROP_REASON_SOCKET_RCVBUFF);
-    /// The protocol's memory limit is reached.
-    pub(crate) const PROTO_MEM: DropReason =
-        DropReason(b::skb_drop_reason_SKB_DROP_REASON_PROTO_MEM);
     /// Fewer hops left than `IP_MINTTL` asks for.
     pub(crate) const MIN_HOPS: DropReason =
         DropReason(b::skb_drop_reason_SKB_DROP_REASON_TCP_MINTTL);
     /// Flags that make no sense here.
     pub(crate) const BAD_FLAGS: DropReason =
         DropReason(b::skb_drop_reason_SKB_DROP_REASON_TCP_FLAGS);
-    /// Data that was there before.
-    pub(crate) const OLD_DATA: DropReason =
-        DropReason(b::skb_drop_reason_SKB_DROP_REASON_TCP_OLD_DATA);
-    /// A sequence number outside the window.
-    pub(crate) const OUT_OF_WINDOW: DropReason =
-        DropReason(b::skb_drop_reason_SKB_DROP_REASON_TCP_INVALID_SEQUENCE);
     /// For a connection that is over.
     pub(crate) const CLOSED: DropReason = DropReason(b::skb_drop_reason_SKB_DROP_REASON_TCP_CLOSE);
     /// The accept queue is full.
@@ -152,12 +140,6 @@ impl SkbRef {
         unsafe { b::newtcp_skb_len(self.as_raw()) }
     }
 
-    /// True if there are no bytes.
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// The bytes that [`data`](Self::data) shows; the rest is in page fragments.
     #[inline]
     pub(crate) fn headlen(&self) -> u32 {
@@ -200,12 +182,6 @@ impl SkbRef {
         true
     }
 
-    /// Drops everything behind the first `len` bytes.
-    pub(crate) fn trim(&mut self, len: u32) -> Result {
-        // SAFETY: `self` is a live skb in exclusive use.
-        to_result(unsafe { b::newtcp_skb_trim(self.as_raw(), len) })
-    }
-
     /// The control block.
     #[inline]
     pub(crate) fn cb<C: SkbCb>(&self) -> &C {
@@ -227,42 +203,6 @@ impl SkbRef {
     #[inline]
     pub(crate) fn set_cb<C: SkbCb>(&mut self, cb: C) {
         *self.cb_mut() = cb;
-    }
-
-    /// When it arrived, wall clock in nanoseconds; 0 if nobody asked for time stamps.
-    pub(crate) fn tstamp_ns(&self) -> u64 {
-        // SAFETY: `self` is a live skb.
-        unsafe { b::newtcp_skb_tstamp(self.as_raw()) }
-    }
-
-    /// How many segments were merged into it: 1 for a plain packet.
-    pub(crate) fn gso_segs(&self) -> u32 {
-        // SAFETY: `self` is a live skb.
-        let (size, segs) = unsafe {
-            (
-                u32::from(b::newtcp_skb_gso_size(self.as_raw())),
-                b::newtcp_skb_gso_segs(self.as_raw()),
-            )
-        };
-        match (size, segs) {
-            (0, _) => 1,
-            // An untrusted source leaves the count to the receiver.
-            (size, 0) => self.len().div_ceil(size),
-            (_, segs) => segs,
-        }
-    }
-
-    /// The payload size of the segments merged into it, 0 if there is only one.
-    pub(crate) fn gso_size(&self) -> u16 {
-        // SAFETY: `self` is a live skb.
-        unsafe { b::newtcp_skb_gso_size(self.as_raw()) }
-    }
-
-    /// The type of service or traffic class byte, ECN bits included. Only while the skb is on
-    /// its way through [`Protocol::receive`](super::proto::Protocol::receive).
-    pub(crate) fn tos(&self) -> u8 {
-        // SAFETY: `self` is a live skb; the network header of a received one is in its head.
-        unsafe { b::newtcp_skb_tos(self.as_raw()) }
     }
 
     /// Where a received packet came from; valid until it is queued for the user.

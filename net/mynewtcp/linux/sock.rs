@@ -155,12 +155,6 @@ impl<E: Protocol> Sock<E> {
         unsafe { (&raw mut (*self.0.get()).tail).cast() }
     }
 
-    #[inline]
-    pub(super) fn inet6(&self) -> *mut b::ipv6_pinfo {
-        // SAFETY: In bounds of the same object.
-        unsafe { &raw mut (*self.0.get()).inet6 }
-    }
-
     /// The tree of payload beyond a gap, for the holder of the lock.
     #[inline]
     pub(super) fn out_of_order_root(&self) -> *mut b::rb_root {

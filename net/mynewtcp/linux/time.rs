@@ -25,21 +25,8 @@ pub(super) fn deadline_to_jiffies(deadline_ns: u64) -> usize {
 pub(crate) struct Timeout(pub(super) isize);
 
 impl Timeout {
-    /// Do not wait.
-    pub(crate) const ZERO: Self = Self(0);
-    /// Wait for ever.
-    pub(crate) const FOREVER: Self = Self(b::NEWTCP_MAX_SCHEDULE_TIMEOUT as isize);
-
     /// True when no time is left.
     pub(crate) fn is_zero(&self) -> bool {
         self.0 == 0
-    }
-
-    /// In nanoseconds, saturating: [`Timeout::FOREVER`] gives `u64::MAX`.
-    pub(crate) fn as_ns(&self) -> u64 {
-        if *self == Self::FOREVER {
-            return u64::MAX;
-        }
-        (self.0.max(0) as u64).saturating_mul(1_000_000_000 / u64::from(b::HZ))
     }
 }

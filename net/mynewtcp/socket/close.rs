@@ -8,6 +8,7 @@ use crate::endpoint::drive::{
     drive, //
 };
 use crate::endpoint::{
+    discard_received,
     with_connection,
     Owned,
     Role,
@@ -55,7 +56,7 @@ fn begin(sk: &mut Owned<'_>) {
             drive(sk);
         }
     }
-    sk.purge_received();
+    discard_received(sk);
 }
 
 /// Waits while our side of the connection still has something to say.
@@ -103,7 +104,7 @@ pub(crate) fn abandon(child: SockRef) {
     with_connection(&mut child, |connection, cx| connection.abort(cx));
     child.orphan();
     drive(&mut child);
-    child.purge_received();
+    discard_received(&mut child);
     if matches!(child.endpoint().role, Role::Closed) {
         crate::demux::leave_for_good(&mut child);
         child.destroy();

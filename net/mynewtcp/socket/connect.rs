@@ -13,6 +13,7 @@ use crate::endpoint::drive::{
     drive, //
 };
 use crate::endpoint::{
+    discard_received,
     mss_of_mtu,
     parameters_of,
     with_connection,
@@ -23,6 +24,7 @@ use crate::engine::connection::Connection;
 use crate::error;
 use crate::input::listen::wished_mss;
 use crate::linux::addr::SocketAddr;
+use crate::linux::sock::SockFlag;
 use crate::linux::state;
 use crate::memory::windows_of;
 use crate::socket::{
@@ -89,10 +91,11 @@ pub(crate) fn disconnect(sk: &mut Owned<'_>) -> Result {
         }
         sk.set_err(ECONNRESET);
     }
-    sk.purge_received();
+    discard_received(sk);
     sk.reset_route();
     sk.clear_remote();
     sk.set_shutdown_mask(0);
+    sk.set_flag(SockFlag::Done, false);
     sk.error_report();
     Ok(())
 }

@@ -24,7 +24,7 @@ pub(crate) fn ioctl(sk: &Sock, cmd: u32) -> Result<i32> {
         ioctl::SIOCINQ => sk.shared().unread(),
         _ if matches!(sk.state(), state::SYN_SENT | state::SYN_RECV) => 0,
         ioctl::SIOCOUTQ => with_connection(&mut sk, |connection, _| {
-            connection.write_seq().distance_from(connection.snd_una())
+            connection.unacked().saturating_add(connection.unsent())
         })
         .unwrap_or(0),
         _ => sk.shared().unsent(),

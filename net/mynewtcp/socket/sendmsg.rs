@@ -96,7 +96,12 @@ fn queue_all(
             }
             Err(error) if error == EAGAIN => {
                 push(sk, 0, 0, 0)?;
-                wait_for_memory(sk, timeout)?;
+                // Whoever does not wait here is told by poll when there is room.
+                let _ = sk.is_writeable_or_ask();
+                if timeout.is_zero() {
+                    return Err(EAGAIN);
+                }
+                sk.wait_for_memory(timeout)?;
             }
             Err(error) => return Err(error),
         }
@@ -132,10 +137,4 @@ fn push(sk: &mut Owned<'_>, octets: u32, flags: u32, remaining: usize) -> Result
         .map_err(crate::error::of_verb)?;
     drive(sk);
     Ok(())
-}
-
-fn wait_for_memory(sk: &mut Owned<'_>, timeout: &mut Timeout) -> Result {
-    sk.wait_for_memory(timeout, |sk| {
-        sk.err() != 0 || sk.shutdown_mask() & state::SEND_SHUTDOWN != 0 || sk.has_send_room()
-    })
 }

@@ -298,7 +298,7 @@ impl Pair {
         Ok(pair)
     }
 
-    /// Carries segments to and fro until both are silent. `lose` says which are lost, of those
+    /// Carries segments both ways until both are silent. `lose` says which are lost, of those
     /// that `a` sends.
     pub fn exchange(&mut self, mut lose: impl FnMut(&Transmit) -> bool) -> Outcome {
         for _ in 0..1000 {

@@ -195,6 +195,10 @@ impl<E: Protocol> SkbListMut<'_, E> {
         unsafe { b::newtcp_queue_back(self.list) }
     }
 
+    fn is_empty_raw(&self) -> bool {
+        self.front_raw().is_null()
+    }
+
     fn unlink(&mut self, skb: *mut b::sk_buff) {
         // SAFETY: Only members come here, and the lock is held.
         unsafe { b::newtcp_queue_unlink(self.list, skb) };
@@ -203,17 +207,6 @@ impl<E: Protocol> SkbListMut<'_, E> {
     fn push_front_charged(&mut self, skb: NonNull<b::sk_buff>) {
         // SAFETY: `skb` is in no queue, and its charge is of this queue's kind.
         unsafe { b::newtcp_queue_push_front(self.list, skb.as_ptr()) };
-    }
-
-    /// How many skbs there are.
-    pub(crate) fn len(&self) -> u32 {
-        // SAFETY: `list` is a live queue.
-        unsafe { b::newtcp_queue_len(self.list) }
-    }
-
-    /// True if there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.front_raw().is_null()
     }
 
     /// The first.
@@ -277,21 +270,8 @@ impl<E: Protocol> SkbListMut<'_, E> {
         while self.drop_front() {}
     }
 
-    /// Puts one last, charged without asking: for a sender that has asked before, or that must
-    /// not fail.
-    pub(crate) fn push_back(&mut self, skb: SkBuff) {
-        let skb = skb.into_raw();
-        // SAFETY: `skb` is in no queue and uncharged; the lock is held. The forced reservation
-        // covers the charge that follows.
-        unsafe {
-            b::newtcp_mem_charge_forced(self.sk, b::newtcp_skb_truesize(skb) as i32);
-            self.charge.take(self.sk, skb);
-            b::newtcp_queue_push_back(self.list, skb);
-        }
-    }
-
-    /// Puts a received skb last if the socket may have that much more memory; gives it back if
-    /// not.
+    /// Puts a received skb last if the socket may have that much more memory, or has none yet;
+    /// gives it back if not.
     ///
     /// `join` is asked whether it continues the last one, given that one's length and control
     /// block. If so it adds what the new control block says to the old one, and the two become
@@ -303,7 +283,12 @@ impl<E: Protocol> SkbListMut<'_, E> {
     ) -> Result<(), SkBuff> {
         // SAFETY: The lock is held and `skb` is live.
         if !unsafe { b::newtcp_rmem_schedule(self.sk, skb.as_raw()) } {
-            return Err(skb);
+            if !self.is_empty_raw() {
+                return Err(skb);
+            }
+            // A reader who has nothing else gets this one: only readers make memory free.
+            // SAFETY: As above.
+            unsafe { b::newtcp_mem_charge_forced(self.sk, skb.truesize() as i32) };
         }
         let cb = *skb.cb::<E::Cb>();
         let skb = skb.into_raw();

@@ -14,10 +14,7 @@ use crate::linux::{
     bindings as b,
     msg::Msg,
     proto::Protocol,
-    sock::{
-        Ctx,
-        Owned, //
-    }, //
+    sock::Owned, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -127,13 +124,6 @@ impl SkbRef {
             .ok()?;
         Some(copy)
     }
-
-    /// True while an earlier copy of this skb waits in a queue of this host: sending it again
-    /// would only add to the queue.
-    pub(crate) fn is_in_host_queue<E: Protocol>(&self, ctx: &Ctx<'_, E>) -> bool {
-        // SAFETY: `self` is a live skb that came from a send queue of `ctx`, hence an fclone.
-        unsafe { b::newtcp_fclone_busy(ctx.as_raw(), self.as_raw()) }
-    }
 }
 
 impl<E: Protocol> Owned<'_, E> {
@@ -142,7 +132,7 @@ impl<E: Protocol> Owned<'_, E> {
     /// At most one skb grows in a call.
     ///
     /// `EAGAIN` means that the socket or the protocol has no memory to give: wait with
-    /// [`Wait::Memory`](crate::linux::sock::Wait::Memory). `EFAULT` comes from the user's memory.
+    /// [`wait_for_memory`](Self::wait_for_memory). `EFAULT` comes from the user's memory.
     pub(crate) fn append(
         &mut self,
         msg: &mut Msg<'_>,

@@ -80,11 +80,6 @@ impl<E: Protocol> SkbTreeMut<'_, E> {
         Self::from_node(unsafe { b::newtcp_rb_first(self.root) })
     }
 
-    fn last_raw(&self) -> Option<NonNull<b::sk_buff>> {
-        // SAFETY: `root` is a live tree and the lock is held.
-        Self::from_node(unsafe { b::newtcp_rb_last(self.root) })
-    }
-
     fn next_raw(skb: NonNull<b::sk_buff>) -> Option<NonNull<b::sk_buff>> {
         // SAFETY: `skb` is a member of a tree whose lock is held.
         Self::from_node(unsafe { b::rb_next(Self::node_of(skb)) })
@@ -110,14 +105,20 @@ impl<E: Protocol> SkbTreeMut<'_, E> {
                 return (Err(Place { parent, link }), before);
             };
             parent = node;
-            // SAFETY: `node` is live, being a member.
-            link = match compare(seq, Self::seq_of(skb)) {
-                Ordering::Less => unsafe { &raw mut (*node).rb_left },
+            let go_left = match compare(seq, Self::seq_of(skb)) {
+                Ordering::Less => true,
                 Ordering::Equal => return (Ok(skb), before),
-                // SAFETY: As above.
                 Ordering::Greater => {
                     before = Some(skb);
-                    unsafe { &raw mut (*node).rb_right }
+                    false
+                }
+            };
+            // SAFETY: `node` is live, being a member.
+            link = unsafe {
+                if go_left {
+                    &raw mut (*node).rb_left
+                } else {
+                    &raw mut (*node).rb_right
                 }
             };
         }
@@ -147,15 +148,6 @@ impl<E: Protocol> SkbTreeMut<'_, E> {
         }
     }
 
-    fn after_raw(&self, seq: u32) -> Option<NonNull<b::sk_buff>> {
-        self.ceiling_raw(seq.wrapping_add(1))
-    }
-
-    /// True if there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.first_raw().is_none()
-    }
-
     /// The one with the lowest number.
     pub(crate) fn first(&self) -> Option<&SkbRef> {
         self.as_ref(self.first_raw())
@@ -164,16 +156,6 @@ impl<E: Protocol> SkbTreeMut<'_, E> {
     /// The one with the lowest number, to change (not its number).
     pub(crate) fn first_mut(&mut self) -> Option<&mut SkbRef> {
         self.as_mut(self.first_raw())
-    }
-
-    /// The one with the highest number.
-    pub(crate) fn last(&self) -> Option<&SkbRef> {
-        self.as_ref(self.last_raw())
-    }
-
-    /// The one with the highest number, to change (not its number).
-    pub(crate) fn last_mut(&mut self) -> Option<&mut SkbRef> {
-        self.as_mut(self.last_raw())
     }
 
     /// The one with exactly this number.
@@ -191,40 +173,9 @@ impl<E: Protocol> SkbTreeMut<'_, E> {
         self.as_ref(self.floor_raw(seq))
     }
 
-    /// [`floor`](Self::floor), to change (not its number).
-    pub(crate) fn floor_mut(&mut self, seq: u32) -> Option<&mut SkbRef> {
-        self.as_mut(self.floor_raw(seq))
-    }
-
     /// The first one that does not start before `seq`.
     pub(crate) fn ceiling(&self, seq: u32) -> Option<&SkbRef> {
         self.as_ref(self.ceiling_raw(seq))
-    }
-
-    /// [`ceiling`](Self::ceiling), to change (not its number).
-    pub(crate) fn ceiling_mut(&mut self, seq: u32) -> Option<&mut SkbRef> {
-        self.as_mut(self.ceiling_raw(seq))
-    }
-
-    /// The first one that starts after `seq`.
-    pub(crate) fn next(&self, seq: u32) -> Option<&SkbRef> {
-        self.as_ref(self.after_raw(seq))
-    }
-
-    /// [`next`](Self::next), to change (not its number).
-    pub(crate) fn next_mut(&mut self, seq: u32) -> Option<&mut SkbRef> {
-        self.as_mut(self.after_raw(seq))
-    }
-
-    /// In order, from the lowest number.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &SkbRef> {
-        let mut next = self.first_raw();
-        core::iter::from_fn(move || {
-            let skb = next?;
-            next = Self::next_raw(skb);
-            // SAFETY: `skb` is a member and stays one while `self` is borrowed.
-            Some(unsafe { SkbRef::from_raw(skb.as_ptr()) })
-        })
     }
 
     /// Links a charged skb in. False if its number is taken.
@@ -256,13 +207,6 @@ impl<E: Protocol> SkbTreeMut<'_, E> {
         if !unsafe { b::newtcp_rmem_schedule(self.sk, skb.as_raw()) } {
             return Err(skb);
         }
-        self.insert_reserved(skb)
-    }
-
-    /// Puts an skb in its place, charged without asking. Gives it back if its number is taken.
-    pub(crate) fn insert(&mut self, skb: SkBuff) -> Result<(), SkBuff> {
-        // SAFETY: The lock is held and `skb` is live.
-        unsafe { b::newtcp_mem_charge_forced(self.sk, skb.truesize() as i32) };
         self.insert_reserved(skb)
     }
 
@@ -313,12 +257,6 @@ impl<E: Protocol> SkbTreeMut<'_, E> {
     /// Takes the one with the lowest number out.
     pub(crate) fn pop_first(&mut self) -> Option<SkBuff> {
         let skb = self.first_raw()?;
-        Some(self.release(skb))
-    }
-
-    /// Takes the one with the highest number out.
-    pub(crate) fn pop_last(&mut self) -> Option<SkBuff> {
-        let skb = self.last_raw()?;
         Some(self.release(skb))
     }
 

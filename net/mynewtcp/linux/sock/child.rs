@@ -104,11 +104,6 @@ impl<E: Protocol> Child<'_, E> {
         self.route_accepted()
     }
 
-    /// A reference that outlives the lock.
-    pub(crate) fn sock(&self) -> SockRef<E> {
-        self.sock_ref()
-    }
-
     /// Unlocks it.
     pub(crate) fn unlock(self) -> SockRef<E> {
         self.sock_ref()

@@ -153,13 +153,6 @@ impl<'a, E: Protocol> Ctx<'a, E> {
         }
     }
 
-    /// Stops the timer, for a socket that will not need it again soon.
-    pub(crate) fn stop_timer(&mut self) {
-        let sk = self.sock.as_raw();
-        // SAFETY: The timer of a live socket; the caller's reference outlives the timer's.
-        unsafe { b::sk_stop_timer(sk, b::newtcp_sk_timer(sk)) };
-    }
-
     /// An skb without payload, for [`transmit`](Self::transmit).
     pub(crate) fn alloc_control(&self) -> Option<SkBuff> {
         crate::linux::skb::alloc_control()

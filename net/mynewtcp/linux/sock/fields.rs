@@ -31,14 +31,10 @@ pub(crate) enum SockFlag {
     Dead = b::sock_flags_SOCK_DEAD,
     /// The peer's FIN is in.
     Done = b::sock_flags_SOCK_DONE,
-    /// `SO_OOBINLINE`.
-    UrgInline = b::sock_flags_SOCK_URGINLINE,
     /// `SO_KEEPALIVE`.
     KeepOpen = b::sock_flags_SOCK_KEEPOPEN,
     /// `SO_LINGER`.
     Linger = b::sock_flags_SOCK_LINGER,
-    /// `SO_ZEROCOPY`.
-    ZeroCopy = b::sock_flags_SOCK_ZEROCOPY,
 }
 
 /// What `SIGIO` says.
@@ -50,8 +46,6 @@ pub(crate) enum Wake {
     Out,
     /// Closed both ways.
     Hup,
-    /// Urgent data.
-    Pri,
 }
 
 /// `sk_userlocks`: the user bound an address, a port; set the buffers.
@@ -99,8 +93,6 @@ impl<E: Protocol> Sock<E> {
         uid(newtcp_sk_uid) -> u32;
         /// The pending error as a positive errno, 0 for none; stays pending.
         err(newtcp_sk_err) -> i32;
-        /// The last passing trouble as a positive errno, 0 for none.
-        err_soft(newtcp_sk_err_soft) -> i32;
         /// [`RCV_SHUTDOWN`](crate::linux::state::RCV_SHUTDOWN) and
         /// [`SEND_SHUTDOWN`](crate::linux::state::SEND_SHUTDOWN).
         shutdown_mask(newtcp_sk_shutdown) -> u8;
@@ -110,24 +102,12 @@ impl<E: Protocol> Sock<E> {
         rcvbuf(newtcp_rcvbuf) -> u32, count;
         /// `SO_RCVLOWAT`.
         rcvlowat(newtcp_rcvlowat) -> u32, count;
-        /// Bytes of memory in the send queues.
-        wmem_queued(newtcp_wmem_queued) -> u32, count;
-        /// Bytes of memory handed to IP and not given back by the device.
-        wmem_alloc(newtcp_wmem_alloc) -> u32, count;
         /// Bytes of memory in the receive queues.
         rmem_alloc(newtcp_rmem_alloc) -> u32, count;
-        /// Bytes charged to the protocol and not in use.
-        forward_alloc(newtcp_forward_alloc) -> i32;
-        /// The limit that `listen()` set.
-        max_ack_backlog(newtcp_max_ack_backlog) -> u32;
         /// A writer would be let in.
         is_writeable(newtcp_stream_is_writeable) -> bool;
-        /// The send buffer has room for one more skb.
-        has_send_room(newtcp_stream_memory_free) -> bool;
         /// The protocol's memory is above `net.mynewtcp.mem`'s second number.
         under_memory_pressure(newtcp_under_memory_pressure) -> bool;
-        /// What the flow's packets are hashed to for multiqueue and multipath.
-        txhash(newtcp_txhash) -> u32;
         /// `SO_LINGER`'s time.
         linger_time(newtcp_lingertime) -> Timeout, Timeout;
         /// Something waits for `MSG_ERRQUEUE`.
@@ -240,12 +220,6 @@ impl<E: Protocol> Sock<E> {
         unsafe { b::newtcp_sk_set_err(self.as_raw(), err.to_errno().saturating_neg()) };
     }
 
-    /// Forgets a pending error.
-    pub(crate) fn clear_err(&self) {
-        // SAFETY: `self` is a live socket.
-        unsafe { b::newtcp_sk_set_err(self.as_raw(), 0) };
-    }
-
     /// Notes trouble that may pass; a later time-out reports it as its cause.
     pub(crate) fn set_err_soft(&self, err: Error) {
         // SAFETY: `self` is a live socket.
@@ -293,16 +267,9 @@ impl<E: Protocol> Sock<E> {
             Wake::In => (b::SOCK_WAKE_WAITD, b::NEWTCP_POLL_IN),
             Wake::Out => (b::SOCK_WAKE_IO, b::NEWTCP_POLL_OUT),
             Wake::Hup => (b::SOCK_WAKE_WAITD, b::NEWTCP_POLL_HUP),
-            Wake::Pri => (b::SOCK_WAKE_URG, b::NEWTCP_POLL_PRI),
         };
         // SAFETY: As in `state_change`.
         unsafe { b::newtcp_wake_async(self.as_raw(), how as i32, band as i32) };
-    }
-
-    /// For RPS: this flow is read on this CPU.
-    pub(crate) fn record_flow(&self) {
-        // SAFETY: `self` is a live socket.
-        unsafe { b::newtcp_rps_record_flow(self.as_raw()) };
     }
 }
 
@@ -384,10 +351,4 @@ impl<E: Protocol> Ctx<'_, E> {
     }
 }
 
-impl<E: Protocol> Owned<'_, E> {
-    /// Picks another hash for the flow, so that multipath routing may take another way.
-    pub(crate) fn rethink_txhash(&mut self) -> bool {
-        // SAFETY: The socket is locked.
-        unsafe { b::newtcp_rethink_txhash(self.as_raw()) }
-    }
-}
+impl<E: Protocol> Owned<'_, E> {}

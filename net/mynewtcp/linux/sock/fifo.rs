@@ -50,16 +50,6 @@ impl<E: Protocol> SockFifo<E> {
         }
     }
 
-    /// How many there are.
-    pub(crate) fn len(&self) -> u32 {
-        self.len
-    }
-
-    /// True if there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.first.is_null()
-    }
-
     /// Puts one last. `EBUSY` if it is in a queue already.
     pub(crate) fn push(&mut self, sock: SockRef<E>) -> Result {
         if sock.floor().in_fifo.xchg(1, Full) != 0 {

@@ -16,7 +16,6 @@ use crate::linux::{
 use kernel::{
     prelude::*,
     sync::atomic::{
-        Acquire,
         Full,
         Release, //
     }, //
@@ -177,10 +176,5 @@ impl<E: Protocol> Locked<'_, E> {
             b::newtcp_xfrm_free_policy(sk);
             b::newtcp_sock_put(sk);
         }
-    }
-
-    /// True once [`destroy`](Self::destroy) has acted.
-    pub(crate) fn is_destroyed(&self) -> bool {
-        self.floor().alive.load(Acquire) == 0
     }
 }

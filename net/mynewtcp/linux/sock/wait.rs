@@ -21,8 +21,6 @@ use kernel::{
 pub(crate) enum Wait {
     /// Something to read.
     Data,
-    /// Room in the send buffer, or memory.
-    Memory,
     /// A connection to accept. One connection wakes one process.
     Accept,
     /// A change of state.
@@ -75,24 +73,19 @@ impl<E: Protocol> Owned<'_, E> {
                 b::add_wait_queue(entry.head, &raw mut entry.entry);
             }
         }
-        let bits = match kind {
-            Wait::Data => 1,
-            Wait::Memory => 2,
-            Wait::Accept | Wait::State => 0,
-        };
-        loop {
+        let result = loop {
             // SAFETY: `self` is a live locked socket.
-            unsafe { b::newtcp_wait_bits(sk, bits, true) };
+            unsafe { b::newtcp_waiting_for_data(sk, kind == Wait::Data) };
             if cond(self) {
-                break;
+                break Ok(());
             }
             if timeout.is_zero() {
-                return Err(EAGAIN);
+                break Err(EAGAIN);
             }
             // SAFETY: Process context.
             if unsafe { b::newtcp_signal_pending() } {
                 // SAFETY: Arithmetic.
-                return to_result(unsafe { b::newtcp_intr_errno(timeout.0) });
+                break to_result(unsafe { b::newtcp_intr_errno(timeout.0) });
             }
             // SAFETY: The process owns the socket; `&mut self` means that no reference into
             // the endpoint is alive while others change it.
@@ -102,41 +95,23 @@ impl<E: Protocol> Owned<'_, E> {
                     &raw mut entry.entry,
                     b::NEWTCP_TASK_INTERRUPTIBLE,
                     timeout.0,
-                ) as isize;
+                );
                 b::newtcp_lock_sock(sk);
             }
-        }
+        };
         // SAFETY: `self` is a live locked socket.
-        unsafe { b::newtcp_wait_bits(sk, bits, false) };
-        Ok(())
+        unsafe { b::newtcp_waiting_for_data(sk, false) };
+        result
     }
 
-    /// Waits as [`wait`](Self::wait) does with [`Wait::Memory`], but at most a fifth of a second
-    /// when the send buffer has room: then it is the protocol's memory that is short, and nobody
-    /// reports when there is more.
-    pub(crate) fn wait_for_memory(
-        &mut self,
-        timeout: &mut Timeout,
-        cond: impl FnMut(&mut Locked<'_, E>) -> bool,
-    ) -> Result {
-        if !self.has_send_room() || timeout.is_zero() {
-            return self.wait(Wait::Memory, timeout, cond);
-        }
-        let ticks = (crate::linux::random::below(b::HZ / 5) + 2) as isize;
-        let mut short = Timeout(ticks.min(timeout.0));
-        let all = short.0;
-        let mut cond = cond;
-        let mut looked = false;
-        let result = self.wait(Wait::Memory, &mut short, |sk| {
-            // The first look comes before any waiting, and says nothing about memory.
-            core::mem::replace(&mut looked, true) && cond(sk)
-        });
-        if *timeout != Timeout::FOREVER {
-            timeout.0 = (timeout.0 - (all - short.0)).max(0);
-        }
-        match result {
-            Err(e) if e == EAGAIN && !timeout.is_zero() => Ok(()),
-            other => other,
-        }
+    /// Waits until a writer that got `EAGAIN` from [`append`](Self::append) may try again: there
+    /// is room in the send buffer, or, if there was, some memory may have become free meanwhile.
+    ///
+    /// `EPIPE` on a pending error or when the socket is shut down for writing, else as
+    /// [`wait`](Self::wait).
+    pub(crate) fn wait_for_memory(&mut self, timeout: &mut Timeout) -> Result {
+        // SAFETY: The process owns the socket; `&mut self` means that no reference into the
+        // endpoint is alive while the lock is released.
+        to_result(unsafe { b::sk_stream_wait_memory(self.as_raw(), &raw mut timeout.0) })
     }
 }

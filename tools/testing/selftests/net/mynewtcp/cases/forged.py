@@ -7,7 +7,7 @@ import select
 import socket
 
 from harness.context import expect_error, receive_exactly, sockname
-from harness.forge import ACK, FIN, PSH, RST, SYN, URG, Forge, timestamps_option
+from harness.forge import ACK, FIN, PSH, RST, SYN, URG, Ear, Forge, timestamps_option
 from harness.registry import case, check_equal
 
 SEED = 0x4e54
@@ -22,18 +22,20 @@ class Spoofed:
     def __init__(self, context):
         self.context = context
         self.forge = Forge(context, context.link.b)
+        ear = Ear(context, context.link.b)
         self.client, self.server = context.connected()
         self.port = sockname(self.client)[1]
-        self.forge.hear_nothing()
         self.client.sendall(b"sync")
         receive_exactly(self.server, 4)
-        last = self.forge.hear(lambda one: one.payload == b"sync", "the client's data")
-        self.seq, self.ack = last.ack, last.seq + 4
-        # A connection that has timestamps takes no segment without them.
-        self.options = b""
-        if last.timestamps:
-            value, echo = last.timestamps
-            self.options = timestamps_option(echo, value)
+        _, sent = ear.hear(lambda one: one.payload == b"sync", "the client's data")
+        self.ack = (sent.seq + 4) & 0xffffffff
+        _, last = ear.hear(lambda one: one.source_port == 7000 and one.ack == self.ack,
+                           "its acknowledgment")
+        self.seq = last.seq
+        # A connection that has timestamps takes no segment without them, nor an
+        # older one than the last.
+        self.options = timestamps_option(*last.timestamps) if last.timestamps else b""
+        self.forge.hear_nothing()
 
     def build(self, **fields):
         """A segment of the server's; sequence numbers are relative to the right ones."""

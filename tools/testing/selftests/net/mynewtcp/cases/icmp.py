@@ -7,55 +7,46 @@ import socket
 import struct
 
 from harness.context import sockname
-from harness.forge import parse
-from harness.registry import Failure, case, check, check_equal
+from harness.forge import Builder, Ear, ones_complement
+from harness.registry import case, check, check_equal
 
-HEADER_BYTES = {4: 20, 6: 40}
-PROTOCOL_OFFSET = {4: 9, 6: 6}
 ETHERTYPE = {4: 0x0800, 6: 0x86dd}
 # Type and code of "port unreachable" (RFC 792, RFC 4443).
 PORT_UNREACHABLE = {4: (3, 3), 6: (1, 4)}
 
 
 class Router:
-    """Side b as a router: it sees what a sends to nobody and complains about it."""
+    """Side b as a router: it sees what a sends to nobody and complains about it.
+
+    It writes its packets to the device itself, so it is heard while b is cut off.
+    """
 
     def __init__(self, context):
-        self.context = context
         self.version = context.version
-        side = context.link.b
-        inet = socket.AF_INET if self.version == 4 else socket.AF_INET6
+        self.side, self.target = context.link.b, context.link.a
+        self.ear = Ear(context, self.side)
         protocol = socket.IPPROTO_ICMP if self.version == 4 else socket.IPPROTO_ICMPV6
-        with side.ns.inside():
-            self.ear = context.keep(socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM,
-                                                  socket.htons(ETHERTYPE[self.version])))
-            self.ear.bind((side.device, ETHERTYPE[self.version]))
-            self.mouth = context.keep(socket.socket(inet, socket.SOCK_RAW, protocol))
+        self.builder = Builder(self.version, protocol, self.side.address(self.version),
+                               self.target.address(self.version))
 
-    def hear(self, wanted):
-        """The next packet of the family whose segment the predicate wants."""
-        while select.select([self.ear], [], [], 10 * self.context.scale)[0]:
-            packet = self.ear.recv(65536)
-            if packet[PROTOCOL_OFFSET[self.version]] != self.context.family.ip_protocol:
-                continue
-            if wanted(parse(packet[HEADER_BYTES[self.version]:])):
-                return packet
-        raise Failure("the segment that was waited for was never sent")
+    def hear(self, wanted, what):
+        """The next packet whose segment the predicate wants."""
+        return self.ear.hear(wanted, what)[0]
 
     def complain(self, packet, kind=None, shift=0, word=0):
         """Send an ICMP error that quotes the packet, its sequence number shifted."""
-        start = HEADER_BYTES[self.version] + 4
+        start = Ear.HEADER_BYTES[self.version] + 4
         seq = (int.from_bytes(packet[start:start + 4], "big") + shift) & 0xffffffff
         quoted = packet[:start] + seq.to_bytes(4, "big") + packet[start + 4:start + 32]
         number, code = kind or PORT_UNREACHABLE[self.version]
         message = struct.pack(">BBHI", number, code, 0, word) + quoted
-        if self.version == 4:
-            total = sum(struct.unpack(f">{len(message + bytes(len(message) % 2)) // 2}H",
-                                      message + bytes(len(message) % 2)))
-            total = (total & 0xffff) + (total >> 16)
-            total = (total & 0xffff) + (total >> 16)
-            message = message[:2] + struct.pack(">H", 0xffff - total) + message[4:]
-        self.mouth.sendto(message, (self.context.link.a.address(self.version), 0))
+        # Only ICMPv6 has a pseudo-header.
+        checksum = (0xffff - ones_complement(message) if self.version == 4
+                    else self.builder.checksum(message))
+        message = message[:2] + checksum.to_bytes(2, "big") + message[4:]
+        self.ear.sock.sendto(self.builder.packet(message),
+                             (self.side.device, ETHERTYPE[self.version], 0, 0,
+                              bytes.fromhex(self.target.mac.replace(":", ""))))
 
 
 def connecting(context, router):
@@ -64,7 +55,7 @@ def connecting(context, router):
     client.setblocking(False)
     silent = context.link.SILENT[context.version]
     check_equal(client.connect_ex((silent, 7001)), errno.EINPROGRESS, "connect")
-    return client, router.hear(lambda segment: segment.port == 7001)
+    return client, router.hear(lambda segment: segment.port == 7001, "the SYN")
 
 
 @case()
@@ -86,7 +77,7 @@ def icmp_must_quote_what_was_sent(context):
     for shift in (-1, 1 << 31, -100000):
         router.complain(syn, shift=shift)
     # The retransmitted SYN shows that the connect lives on; the errors came first.
-    again = router.hear(lambda segment: segment.port == 7001)
+    again = router.hear(lambda segment: segment.port == 7001, "the SYN once more")
     check_equal(client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 0, "SO_ERROR")
     router.complain(again)
     context.wait_for(client, select.POLLERR, "the refusal that is true")
@@ -100,7 +91,8 @@ def icmp_leaves_connections_alone(context):
     port = sockname(client)[1]
     context.link.cut(context.link.b)
     client.sendall(b"first")
-    packet = router.hear(lambda segment: segment.source_port == port and segment.payload)
+    packet = router.hear(lambda segment: segment.source_port == port and segment.payload,
+                         "the data")
     context.link.mend(context.link.b)
     router.complain(packet)
     check_equal(server.recv(100), b"first", "what the server read")
@@ -118,24 +110,23 @@ def icmp_lowers_the_path_mtu(context):
     for side in (context.link.a, context.link.b):
         context.link.offload(side, "tx", "off")
     client.sendall(b"x" * 3000)
-    packet = router.hear(lambda segment: segment.source_port == port
-                         and len(segment.payload) > 1300)
+    router.hear(lambda segment: segment.source_port == port and len(segment.payload) > 1300,
+                "a full segment")
     receive(server, 3000)
     kind, limit = ((3, 4), 1000) if context.version == 4 else ((2, 0), 1300)
     context.link.cut(context.link.b)
     client.sendall(b"y" * 10)
-    packet = router.hear(lambda segment: segment.payload == b"y" * 10)
-    context.link.mend(context.link.b)
+    packet = router.hear(lambda segment: segment.payload == b"y" * 10, "the small segment")
     router.complain(packet, kind, word=limit)
+    context.link.mend(context.link.b)
     receive(server, 10)
     client.sendall(b"z" * 20000)
     receive(server, 20000)
     sizes = []
     while sum(sizes) < 20000:
-        found = router.hear(lambda segment: segment.source_port == port and segment.payload)
-        if b"z" in found:
-            sizes.append(len(parse(found[HEADER_BYTES[context.version]:]).payload))
-    check(max(sizes) + HEADER_BYTES[context.version] + 20 <= limit,
+        _, segment = router.ear.hear(lambda segment: b"z" in segment.payload, "the rest")
+        sizes.append(len(segment.payload))
+    check(max(sizes) + Ear.HEADER_BYTES[context.version] + 20 <= limit,
           f"a segment of {max(sizes)} bytes does not fit {limit}")
 
 

@@ -150,3 +150,36 @@ class Forge(Builder):
         raw = self.raw.recv(65536)
         # Raw IPv4 sockets show the IP header, raw IPv6 sockets do not.
         return parse(raw[(raw[0] & 15) * 4:] if self.version == 4 else raw)
+
+
+class Ear:
+    """A packet socket that sees what passes one side's device, in both directions."""
+
+    HEADER_BYTES = {4: 20, 6: 40}
+    PROTOCOL_OFFSET = {4: 9, 6: 6}
+    # Only a socket for all protocols is shown what the device sends.
+    ETH_P_ALL = 3
+
+    def __init__(self, context, side):
+        self.context = context
+        self.version = context.version
+        with side.ns.inside():
+            self.sock = context.keep(socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM,
+                                                   socket.htons(self.ETH_P_ALL)))
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+            self.sock.bind((side.device, self.ETH_P_ALL))
+
+    def hear(self, wanted, what, seconds=10.0):
+        """(IP packet, segment) of the family's next segment that the predicate wants."""
+        deadline = time.monotonic() + seconds * self.context.scale
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self.sock], [], [], left)[0]:
+                raise Failure(f"waited {seconds * self.context.scale:.0f} s in vain for {what}")
+            packet = self.sock.recv(65536)
+            if (packet[0] >> 4 != self.version or packet[self.PROTOCOL_OFFSET[self.version]]
+                    != self.context.family.ip_protocol):
+                continue
+            segment = parse(packet[self.HEADER_BYTES[self.version]:])
+            if wanted(segment):
+                return packet, segment

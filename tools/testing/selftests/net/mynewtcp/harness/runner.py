@@ -107,16 +107,14 @@ def attempt(one, settings):
 
 def explain(error, one, settings):
     """The diagnostic lines for an error."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [frame for frame in frames if "/cases/" in frame.filename]
+    place = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in where)
     if isinstance(error, TimedOut):
-        frames = traceback.extract_tb(error.__traceback__)
-        where = [frame for frame in frames if "/cases/" in frame.filename] or frames
-        return [f"no end after {one.timeout * settings.scale:.0f} s, "
-                f"in line {where[-1].lineno}: {where[-1].line}"]
+        line = where[-1].line if where else frames[-1].line
+        return [f"no end after {one.timeout * settings.scale:.0f} s in {line} ({place})"]
     if isinstance(error, Failure):
-        frames = traceback.extract_tb(error.__traceback__)
-        where = [frame for frame in frames if "/cases/" in frame.filename]
-        place = f" (line {where[-1].lineno})" if where else ""
-        return [str(error) + place]
+        return [f"{error} ({place})"]
     return traceback.format_exception(error)
 
 

@@ -15,9 +15,10 @@ NOBODY = 65534
 # More than a frame of the link, and small, or the buffer holds only a few.
 SNAP_BYTES = "2048"
 BUFFER_KIB = "16384"
-DISSECTOR = Path(__file__).resolve().parents[5] / "mynewtcp/dissector/mynewtcp.lua"
-# The tree may be built for another kernel source; installed tests have a copy beside them.
-DISSECTOR_INSTALLED = Path(__file__).resolve().parents[1] / "mynewtcp.lua"
+HOME = Path(__file__).resolve().parents[1]
+# Beside the tests where they are installed, in tools/ where they are not.
+DISSECTORS = (HOME / "mynewtcp.lua",
+              HOME.joinpath("../../../../mynewtcp/dissector/mynewtcp.lua").resolve())
 
 
 def need(program):
@@ -127,7 +128,7 @@ class Capture:
 def dissect(path, fields, family):
     """tshark's values of the fields, one dict per frame (an absent field is '')."""
     verify = str(family.name == "tcp").upper()
-    script = DISSECTOR if DISSECTOR.exists() else DISSECTOR_INSTALLED
+    script = next((path for path in DISSECTORS if path.exists()), DISSECTORS[-1])
     argv = [need("tshark"), "-n", "-r", str(path), "-X", f"lua_script:{script}",
             "-o", f"tcp.check_checksum:{verify}",
             "-o", f"mynewtcp.protocol:{family.ip_protocol}",
