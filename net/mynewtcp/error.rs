@@ -2,13 +2,12 @@
 
 //! The one place where the engine's words for failure become errno.
 
-use kernel::prelude::*;
-
 use crate::engine::error::{
     ConnectionError,
     IcmpError,
     VerbError, //
 };
+use crate::linux::compat::prelude::*;
 
 /// What a user reads from `SO_ERROR` after a connection failed.
 pub(crate) fn of_connection(error: ConnectionError) -> Error {

@@ -4,8 +4,6 @@
 //! connection, so a message counts only if it quotes a sequence number that is in flight, and an
 //! established connection takes it as a hint, not as an order (RFC 5927).
 
-use kernel::prelude::*;
-
 use crate::demux;
 use crate::endpoint::drive::drive;
 use crate::endpoint::{
@@ -20,6 +18,7 @@ use crate::engine::seq::{
     SeqNum,
     SeqRange, //
 };
+use crate::linux::compat::prelude::*;
 use crate::linux::demux::Entry;
 use crate::linux::icmp::{
     IcmpError,

@@ -11,12 +11,13 @@
 //! | `demux` `mini` `ports` | the tables that lead from a packet to a connection |
 //! | `msg` `sockopt` `sockaddr` `poll` `ioctl` | what system calls bring |
 //! | `net` `netns` `sysctl` `seq_file` `memory` | namespaces, tunables, counters, the protocol's memory |
-//! | `addr` `state` `time` `random` `lock` `bindings` | the small things |
+//! | `addr` `state` `time` `random` `lock` `bindings` `compat` | the small things |
 //!
 //! Nothing here knows the protocol: everything is generic over [`proto::Protocol`].
 
 pub(crate) mod addr;
 mod bindings;
+pub(crate) mod compat;
 pub(crate) mod demux;
 mod family;
 pub(crate) mod icmp;

@@ -2,8 +2,6 @@
 
 //! The port space: who may share a port with whom, and picking one that nobody asked for.
 
-use kernel::prelude::*;
-
 use crate::demux::tables;
 use crate::endpoint::{
     Ctx,
@@ -13,6 +11,7 @@ use crate::endpoint::{
     Sock, //
 };
 use crate::linux::addr::Ip;
+use crate::linux::compat::prelude::*;
 use crate::linux::ports;
 use crate::linux::random;
 use crate::linux::state;

@@ -22,6 +22,7 @@ pub(super) use link::{
 use super::{
     addr::Flow,
     bindings as b,
+    compat::prelude::*,
     mini::{
         Head,
         Mini,
@@ -41,12 +42,9 @@ use core::{
     mem::offset_of,
     ptr::NonNull, //
 };
-use kernel::{
-    prelude::*,
-    sync::{
-        aref::ARef,
-        rcu, //
-    }, //
+use kernel::sync::{
+    aref::ARef,
+    rcu, //
 };
 use link::Place;
 use table::Table;

@@ -8,6 +8,7 @@
 
 use super::{
     bindings as b,
+    compat::prelude::*,
     proto::{
         Protocol,
         IP_PROTOCOL, //
@@ -23,8 +24,7 @@ use kernel::{
         from_result,
         to_result, //
     },
-    ffi,
-    prelude::*, //
+    ffi, //
 };
 
 /// `NEWTCP_PROTO_INET6` of the uapi: IPv6, dual stack.

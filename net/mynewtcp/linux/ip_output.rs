@@ -9,6 +9,7 @@
 use super::{
     addr::Flow,
     bindings as b,
+    compat::prelude::*,
     net::Net,
     netns,
     proto::Protocol,
@@ -21,10 +22,7 @@ use super::{
         Sock, //
     },
 };
-use kernel::{
-    error::to_result,
-    prelude::*, //
-};
+use kernel::error::to_result;
 
 /// The header without options.
 const HEADER_LEN: usize = 20;

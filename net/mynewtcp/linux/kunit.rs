@@ -9,13 +9,11 @@ use super::{
         SocketAddr, //
     },
     bindings as b,
+    compat::prelude::*,
     memory, //
 };
 use core::ptr::null_mut;
-use kernel::{
-    error::to_result,
-    prelude::*, //
-};
+use kernel::error::to_result;
 
 /// A socket of the kernel's, closed when dropped.
 struct KernelSocket(*mut b::socket);

@@ -9,6 +9,7 @@ use super::{
         SocketAddr, //
     },
     bindings as b,
+    compat::prelude::*,
     ip_output::Manner,
     proto::Protocol,
     sock::{
@@ -16,10 +17,7 @@ use super::{
         Owned, //
     },
 };
-use kernel::{
-    error::to_result,
-    prelude::*, //
-};
+use kernel::error::to_result;
 
 /// What a route allows.
 #[derive(Clone, Copy, Debug)]

@@ -7,9 +7,9 @@ use super::{
         Ip,
         SocketAddr, //
     },
-    bindings as b, //
+    bindings as b,
+    compat::prelude::*, //
 };
-use kernel::prelude::*;
 
 const AF_INET: u16 = b::AF_INET as u16;
 const AF_INET6: u16 = b::AF_INET6 as u16;

@@ -2,8 +2,6 @@
 
 //! `connect(2)` and its opposite. The kernel waits for the handshake where it has to.
 
-use kernel::prelude::*;
-
 use crate::demux::{
     self,
     ports, //
@@ -24,6 +22,7 @@ use crate::engine::connection::Connection;
 use crate::error;
 use crate::input::listen::wished_mss;
 use crate::linux::addr::SocketAddr;
+use crate::linux::compat::prelude::*;
 use crate::linux::sock::SockFlag;
 use crate::linux::state;
 use crate::memory::windows_of;

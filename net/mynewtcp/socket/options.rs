@@ -3,8 +3,6 @@
 //! `setsockopt(2)` and `getsockopt(2)` at the level of the protocol. Options keep the numbers
 //! that Linux' TCP gave them; what is not in the table is ENOPROTOOPT.
 
-use kernel::prelude::*;
-
 use crate::endpoint::drive::drive;
 use crate::endpoint::{
     with_connection,
@@ -12,6 +10,7 @@ use crate::endpoint::{
     Sock, //
 };
 use crate::engine::time::Delta;
+use crate::linux::compat::prelude::*;
 use crate::linux::sockopt::{
     OptIn,
     OptOut, //

@@ -2,8 +2,6 @@
 
 //! `recvmsg(2)`. Urgent data is delivered in line, so that MSG_OOB finds none (EINVAL).
 
-use kernel::prelude::*;
-
 use crate::endpoint::cb::Cb;
 use crate::endpoint::drive::drive;
 use crate::endpoint::{
@@ -11,6 +9,7 @@ use crate::endpoint::{
     Owned,
     Sock, //
 };
+use crate::linux::compat::prelude::*;
 use crate::linux::msg::{
     flags as msg_flags,
     Msg, //

@@ -3,8 +3,6 @@
 //! `sendmsg(2)`. There is no urgent data (MSG_OOB: EOPNOTSUPP) and no data in the SYN
 //! (MSG_FASTOPEN: EOPNOTSUPP, as from a TCP with Fast Open switched off).
 
-use kernel::prelude::*;
-
 use crate::endpoint::cb::Cb;
 use crate::endpoint::drive::drive;
 use crate::endpoint::{
@@ -12,6 +10,7 @@ use crate::endpoint::{
     Owned,
     Sock, //
 };
+use crate::linux::compat::prelude::*;
 use crate::linux::msg::{
     flags as msg_flags,
     Msg, //

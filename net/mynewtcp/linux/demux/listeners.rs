@@ -21,6 +21,7 @@ use crate::linux::{
         Flow, //
     },
     bindings as b,
+    compat::prelude::*,
     proto::Protocol,
     sock::{
         Ctx,
@@ -28,10 +29,7 @@ use crate::linux::{
         SockRef, //
     }, //
 };
-use kernel::{
-    prelude::*,
-    sync::rcu, //
-};
+use kernel::sync::rcu;
 
 /// How well a listener fits; more is better, `None` is not at all. An exact address counts more
 /// than the wildcard of the packet's own IP version, that more than the wildcard of both, and a

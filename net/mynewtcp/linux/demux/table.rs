@@ -9,9 +9,12 @@
 //! its `next`, so readers that stand on it find their way.
 
 use super::link::Link;
-use crate::linux::lock::{
-    BhGuard,
-    BhLock, //
+use crate::linux::{
+    compat,
+    lock::{
+        BhGuard,
+        BhLock, //
+    }, //
 };
 use core::pin::Pin;
 use kernel::{
@@ -80,7 +83,7 @@ impl Table {
         for slot in locks.spare_capacity_mut().iter_mut().take(count) {
             // SAFETY: The slot is writable, and stays where it is until the lock is dropped:
             // the vector is never grown or moved out of its heap block.
-            unsafe { pin_init::raw_init(slot.as_mut_ptr(), BhLock::new((), name, class)) };
+            unsafe { compat::raw_init(slot.as_mut_ptr(), BhLock::new((), name, class)) };
         }
         // SAFETY: The first `count` slots have just been initialised.
         unsafe { locks.inc_len(count) };

@@ -9,6 +9,7 @@
 use super::Protocol;
 use crate::linux::{
     bindings as b,
+    compat::prelude::*,
     demux,
     msg::Msg,
     skb::SkBuff,
@@ -36,7 +37,6 @@ use kernel::{
         to_result, //
     },
     ffi,
-    prelude::*,
     sync::rcu, //
 };
 

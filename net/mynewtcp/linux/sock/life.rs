@@ -11,6 +11,7 @@ use super::{
 };
 use crate::linux::{
     bindings as b,
+    compat,
     proto::Protocol, //
 };
 use kernel::{
@@ -108,7 +109,7 @@ pub(in crate::linux) unsafe fn give_up<E: Protocol>(sk: *mut b::sock) {
 unsafe fn init_tail<E: Protocol>(sock: &Sock<E>, init: impl PinInit<E, Error>) -> Result {
     // SAFETY: The place is valid, pinned in the socket until `destruct` drops it, and not
     // initialised.
-    unsafe { pin_init::raw_try_init(sock.tail(), init) }
+    unsafe { compat::raw_try_init(sock.tail(), init) }
 }
 
 /// Makes the socket one of ours to the C stack.
