@@ -33,7 +33,7 @@ EMULATED = (
 
 
 def _selftest(repo, kernel, timeout, only=(), name="", long=False):
-    suite = "/mnt/src/tools/testing/selftests/net/mynewtcp/run"
+    suite = "/mnt/src/tools/testing/selftests/net/mynewtcp/run.py"
     words = [suite, "--strict", "--programs", "/mnt/cache/target/release"]
     for pattern in only:
         words += ["--only", pattern]
@@ -106,7 +106,7 @@ def _stages(repo):
     yield _kunit(repo, "debug")
     yield Stage(
         "unwind", "a start-up that fails at any step leaves no trace",
-        (f"{repo}/tools/testing/selftests/net/mynewtcp/host/init-unwind", "debug"),
+        (f"{repo}/tools/testing/selftests/net/mynewtcp/host/init-unwind.sh", "debug"),
         ("kernel-debug",),
     )
     yield _selftest(repo, "debug", 2400)

@@ -33,7 +33,8 @@ mod errno {
     };
 
     const fn error(errno: u32) -> Error {
-        let errno = NonZeroI32::new(-(errno as i32)).expect("an errno is not zero");
+        // SAFETY: Every errno below is a number from 1 to MAX_ERRNO.
+        let errno = unsafe { NonZeroI32::new_unchecked(-(errno as i32)) };
         // SAFETY: `Error` is a struct with one field, a `NonZeroI32`, and since both have the
         // same size that is all it is. Every errno below is within 1 to MAX_ERRNO.
         unsafe { core::mem::transmute::<NonZeroI32, Error>(errno) }

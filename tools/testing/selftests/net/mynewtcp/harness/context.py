@@ -210,5 +210,3 @@ def pattern(length, seed=0):
     block = b"".join(struct.pack("<I", (seed + number * 2654435761) & 0xffffffff)
                      for number in range(4096))
     return (block * (length // len(block) + 1))[:length]
-
-

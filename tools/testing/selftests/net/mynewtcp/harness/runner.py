@@ -54,7 +54,7 @@ def calibrate():
 
 def parse_arguments(arguments):
     """The command line."""
-    parser = argparse.ArgumentParser(prog="run", description="NEW_TCP selftests")
+    parser = argparse.ArgumentParser(prog="run.py", description="NEW_TCP selftests")
     parser.add_argument("--family", choices=("tcp", "newtcp"), default="newtcp",
                         help="protocol under test; tcp proves the tests themselves")
     parser.add_argument("--door", choices=("family", "inet"), default="family",

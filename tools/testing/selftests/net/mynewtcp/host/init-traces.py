@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Run in the guest by init-unwind: what is left of a start-up that failed at a step.
+"""Run in the guest by init-unwind.sh: what is left of a start-up that failed at a step.
 
 Status 0: the step failed, was named, and nothing is left. Status 100: nothing
 failed and the family is there. Anything else is a finding, which is printed.

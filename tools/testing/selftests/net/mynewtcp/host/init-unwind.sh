@@ -4,7 +4,7 @@
 # made to fail (mynewtcp.fail_step=N), until a boot in which nothing failed
 # says that there are no more steps. After each failure the family must have
 # left no trace and the log must name the step.
-# usage: init-unwind [um|x86|debug]
+# usage: init-unwind.sh [um|x86|debug]
 set -euo pipefail
 home=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 top=$(cd "$home/../../../../../.." && pwd -P)
@@ -16,7 +16,7 @@ passed=0 failed=0
 boot() {
 	"$top/scripts/vm" --kernel "$kernel" --timeout 300 \
 		--append "mynewtcp.fail_step=$1" -- \
-		python3 -B "/mnt/src/${home#"$top"/}/init-traces" "$1"
+		python3 -B "/mnt/src/${home#"$top"/}/init-traces.py" "$1"
 }
 
 echo "KTAP version 1"
