@@ -94,5 +94,6 @@ vectors! {
     window::reader_reopens_the_window,
     window::right_edge_stays,
     window::old_timestamps_are_rejected,
+    window::strangers_do_not_set_the_clock,
     window::idle_peer_is_probed,
 }

@@ -94,6 +94,7 @@ impl Connection {
         if self.on_ack(cx, segment, ack) == Step::Done {
             return;
         }
+        self.update_timestamp(cx, segment);
         if let Some(payload) = payload.filter(|payload| !payload.is_empty()) {
             if self.on_text(cx, segment, payload) == Step::Done {
                 return;
@@ -129,7 +130,6 @@ impl Connection {
             return Step::Done;
         }
         self.rcv.last_at = cx.now;
-        self.update_timestamp(cx, segment);
         Step::Continue
     }
 
@@ -145,7 +145,9 @@ impl Connection {
         }
     }
 
-    /// RFC 7323, 4.3: TS.Recent follows segments that cover the last acknowledgment sent.
+    /// RFC 7323, 4.3: TS.Recent follows segments that cover the last acknowledgment sent. Their
+    /// own acknowledgment must have been acceptable: otherwise a stranger who guesses RCV.NXT
+    /// alone could set the clock forward, and PAWS would reject the true peer.
     fn update_timestamp<S: Shell>(&mut self, cx: &mut Context<'_, S>, segment: &Segment) {
         let covers = segment.seq.before_or_eq(self.rcv.ack.last_sent);
         if let (Some(clock), Some(ts), true) = (

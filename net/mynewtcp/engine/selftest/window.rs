@@ -122,6 +122,30 @@ pub fn old_timestamps_are_rejected() -> Outcome {
     ensure(echo == Some(101), "the timestamp is not echoed")
 }
 
+/// Who knows RCV.NXT but not what is under way cannot set TS.Recent forward (RFC 5961, 5.2): PAWS
+/// would reject the true peer from then on.
+pub fn strangers_do_not_set_the_clock() -> Outcome {
+    let mut end = End::new(Config::DEFAULT, ISS);
+    end.with(|connection, cx| connection.connect(cx))
+        .map_err(|_| "connect was refused")?;
+    end.transmit("no SYN")?;
+    let mut answer = segment(Control::Syn, IRS, Some(ISS.plus(1)), 0);
+    answer.options.timestamps = Some(Timestamps { val: 100, ecr: 0 });
+    end.receive(&answer);
+    end.transmit("no acknowledgment")?;
+    let mut forged = segment(Control::None, IRS.plus(1), Some(ISS.plus(1 << 30)), 10);
+    forged.options.timestamps = Some(Timestamps {
+        val: 1 << 30,
+        ecr: 0,
+    });
+    end.receive(&forged);
+    ensure(end.shell.delivered == 0, "a forged segment was taken")?;
+    let mut data = segment(Control::None, IRS.plus(1), Some(ISS.plus(1)), 10);
+    data.options.timestamps = Some(Timestamps { val: 101, ecr: 0 });
+    end.receive(&data);
+    ensure(end.shell.delivered == 10, "the true peer was rejected")
+}
+
 /// Keepalive: a peer that answers is kept, one that does not is given up.
 pub fn idle_peer_is_probed() -> Outcome {
     let mut end = End::established()?;
