@@ -21,6 +21,7 @@ use mynewtcp_engine::engine::listener::{
 };
 use mynewtcp_engine::engine::seq::{
     Mss,
+    SeqNum,
     SeqRange, //
 };
 use mynewtcp_engine::engine::time::Instant;
@@ -37,8 +38,15 @@ use mynewtcp_engine::engine::wire::{
 };
 
 use crate::app::App;
+use crate::attack::{
+    Forged,
+    Numbers, //
+};
 use crate::check::Watch;
-use crate::link::Packet;
+use crate::packet::{
+    Icmp,
+    Packet, //
+};
 use crate::scenario::HostPlan;
 use crate::store::{
     Bytes,
@@ -59,6 +67,8 @@ pub struct Host {
     connection: Option<Connection>,
     half_open: Option<HalfOpen>,
     time_wait: Option<TimeWait>,
+    /// What the path is known to take.
+    path_mss: u16,
     /// A listener has accepted its connection.
     accepted: bool,
     connected: bool,
@@ -72,19 +82,22 @@ pub struct Host {
     pub error: Option<ConnectionError>,
     /// Its connection is over.
     pub is_closed: bool,
+    /// The invariants are checked at every step.
+    pub checked: bool,
 }
 
 impl Host {
-    /// A host that has done nothing yet; `me` is 0 or 1.
+    /// A host that has done nothing yet. It talks to the one whose number differs in the last bit.
     pub fn new(me: u8, plan: HostPlan, store: Store, app: App) -> Self {
         let address = |n| [10, 0, 0, n + 1];
         let port = |n| 1000 + u16::from(n);
         Self {
             ports: Ports {
                 src: port(me),
-                dst: port(1 - me),
+                dst: port(me ^ 1),
             },
-            addresses: Addresses::V4(address(me), address(1 - me)),
+            addresses: Addresses::V4(address(me), address(me ^ 1)),
+            path_mss: plan.parameters.path_mss.field(),
             plan,
             connection: None,
             half_open: None,
@@ -96,6 +109,7 @@ impl Host {
             watch: Watch::default(),
             error: None,
             is_closed: false,
+            checked: true,
         }
     }
 
@@ -106,6 +120,36 @@ impl Host {
             .map_or(StateName::Closed, Connection::state)
     }
 
+    /// Additional time that its packets need, both ways.
+    pub fn access(&self) -> u64 {
+        self.plan.access
+    }
+
+    /// Its connection, if it has one.
+    pub fn connection(&self) -> Option<&Connection> {
+        self.connection.as_ref()
+    }
+
+    /// What there is to know about its connection, once both sides agree on their numbers.
+    pub fn numbers(&self) -> Option<Numbers> {
+        let connection = self.connection.as_ref()?;
+        match connection.state() {
+            StateName::Closed | StateName::SynSent | StateName::SynReceived => None,
+            StateName::Established
+            | StateName::FinWait1
+            | StateName::FinWait2
+            | StateName::CloseWait
+            | StateName::Closing
+            | StateName::LastAck => Some(Numbers {
+                snd_una: connection.snd_una(),
+                rcv_nxt: connection.rcv_nxt(),
+                rcv_wnd: connection
+                    .rcv_right_edge()
+                    .distance_from(connection.rcv_nxt()),
+            }),
+        }
+    }
+
     /// Nothing is left of it, not even a memory.
     pub fn is_idle(&self) -> bool {
         self.connection.is_none() && self.half_open.is_none() && self.time_wait.is_none()
@@ -113,20 +157,73 @@ impl Host {
 
     /// A packet has arrived.
     pub fn on_packet(&mut self, now: Instant, packet: &Packet) -> Result<Vec<Packet>, String> {
-        let sum = Sum::pseudo_header(self.peer_addresses(), PROTOCOL, packet.len() as u32);
-        if sum.plus(packet).finish() != 0 {
+        let bytes = &packet.bytes;
+        let len = bytes.len() as u32;
+        let sum = Sum::pseudo_header(self.peer_addresses(), PROTOCOL, len);
+        if sum.plus(bytes).finish() != 0 {
             return Ok(Vec::new());
         }
-        let segment = Segment::parse(packet, packet.len() as u32)
+        let segment = Segment::parse(bytes, len)
             .map_err(|error| format!("a packet with a right checksum is {error:?}"))?;
         self.watch.on_segment(&segment)?;
+        self.feed(now, &segment, bytes)
+    }
+
+    /// A stranger has forged something. The watch does not hear of it: it must change nothing.
+    pub fn on_forged(&mut self, now: Instant, forged: &Forged) -> Result<Vec<Packet>, String> {
+        match forged {
+            Forged::Segment(transmit) => {
+                let ports = Ports {
+                    src: self.ports.dst,
+                    dst: self.ports.src,
+                };
+                let segment = transmit.as_received(ports);
+                let len = usize::from(segment.header_len) + segment.payload_len as usize;
+                self.feed(now, &segment, &vec![0xee; len].into())
+            }
+            Forged::Icmp(quoted, icmp) => self.on_icmp(now, *quoted, *icmp),
+        }
+    }
+
+    /// A router has something to say about a packet that began at `quoted`.
+    pub fn on_icmp(
+        &mut self,
+        now: Instant,
+        quoted: SeqNum,
+        icmp: Icmp,
+    ) -> Result<Vec<Packet>, String> {
+        let Some(connection) = &mut self.connection else {
+            return Ok(Vec::new());
+        };
+        let mut cx = context(now, &self.plan, &mut self.store);
+        match icmp {
+            Icmp::Error(error) => connection.on_icmp(&mut cx, quoted, error),
+            Icmp::TooBig(mtu) => {
+                let under_way =
+                    quoted.after_or_eq(connection.snd_una()) && quoted.before(connection.snd_nxt());
+                let mss = mtu.saturating_sub(Packet::IP_HEADER as u16 + 20);
+                if under_way && mss < self.path_mss {
+                    self.path_mss = mss;
+                    connection.on_mtu_change(&mut cx, Mss::new(mss));
+                }
+            }
+        }
+        self.drive(now, Vec::new())
+    }
+
+    fn feed(
+        &mut self,
+        now: Instant,
+        segment: &Segment,
+        bytes: &Rc<[u8]>,
+    ) -> Result<Vec<Packet>, String> {
         let mut out = Vec::new();
         if self.connection.is_some() && !self.is_closed {
-            self.feed_connection(now, &segment, packet);
+            self.feed_connection(now, segment, bytes);
         } else if self.half_open.is_some() {
-            self.feed_half_open(now, &segment, packet, &mut out)?;
+            self.feed_half_open(now, segment, bytes, &mut out)?;
         } else {
-            self.feed_nobody(now, &segment, &mut out)?;
+            self.feed_nobody(now, segment, &mut out)?;
         }
         self.drive(now, out)
     }
@@ -138,15 +235,17 @@ impl Host {
         }
     }
 
-    fn feed_connection(&mut self, now: Instant, segment: &Segment, packet: &Packet) {
+    fn feed_connection(&mut self, now: Instant, segment: &Segment, bytes: &Rc<[u8]>) {
         let Some(connection) = &mut self.connection else {
             return;
         };
-        if segment.control == Control::Syn {
+        let opens = connection.state() == StateName::SynSent;
+        if opens && segment.control == Control::Syn {
             self.store.expect(segment.seq.plus(1));
         }
         let start = usize::from(segment.header_len);
-        let payload = (segment.payload_len > 0).then(|| Bytes::new(Rc::clone(packet), start));
+        let payload = (segment.payload_len > 0)
+            .then(|| self.store.take_in(Bytes::new(Rc::clone(bytes), start)));
         let mut cx = context(now, &self.plan, &mut self.store);
         connection.on_segment(&mut cx, segment, payload);
     }
@@ -155,7 +254,7 @@ impl Host {
         &mut self,
         now: Instant,
         segment: &Segment,
-        packet: &Packet,
+        bytes: &Rc<[u8]>,
         out: &mut Vec<Packet>,
     ) -> Result<(), String> {
         let Some(half) = &mut self.half_open else {
@@ -175,7 +274,7 @@ impl Host {
                 connection.set_keepalive(&mut cx, self.plan.keepalive);
                 self.connection = Some(connection);
                 self.half_open = None;
-                self.feed_connection(now, segment, packet);
+                self.feed_connection(now, segment, bytes);
             }
             HalfOpenVerdict::Retransmit => {
                 let transmit = half.transmit(now, &self.plan.config);
@@ -263,6 +362,7 @@ impl Host {
                 .mtu_change
                 .take()
                 .map_or(Mss::DEFAULT, |(_, n)| Mss::new(n));
+            self.path_mss = mss.field();
             let mut cx = context(now, &self.plan, &mut self.store);
             connection.on_mtu_change(&mut cx, mss);
         }
@@ -318,7 +418,10 @@ impl Host {
         let Some(connection) = &mut self.connection else {
             return Ok(());
         };
-        connection.check_invariants(&self.store)?;
+        if self.checked {
+            connection.check_invariants(&self.store)?;
+            self.store.check_memory()?;
+        }
         if self.plan.failures.transmit == 0 && connection.state() != StateName::Closed {
             let patience = self.plan.config.delack_max;
             self.watch.on_quiet(now, connection.rcv_nxt(), patience)?;
@@ -382,14 +485,21 @@ impl Host {
             .ok_or("header does not fit")?;
         let mut bytes = header[..len].to_vec();
         bytes.extend_from_slice(payload);
+        Ok(self.seal(bytes))
+    }
+
+    /// Header and payload with the right checksum.
+    pub fn seal(&self, mut bytes: Vec<u8>) -> Packet {
+        bytes[16..18].fill(0);
         let sum = Sum::pseudo_header(self.addresses, PROTOCOL, bytes.len() as u32);
         let checksum = sum.plus(&bytes).finish();
         bytes[16..18].copy_from_slice(&checksum.to_be_bytes());
-        Ok(bytes.into())
+        Packet::new(bytes)
     }
 }
 
 fn context<'a>(now: Instant, plan: &'a HostPlan, store: &'a mut Store) -> Context<'a, Store> {
+    store.now = now.as_nanos();
     Context {
         now,
         config: &plan.config,

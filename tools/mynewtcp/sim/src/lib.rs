@@ -6,15 +6,19 @@
 //! the same run, event for event.
 //!
 //! - [`scenario`]: what happens in a run, drawn from its seed;
-//! - [`world`]: runs it and judges how it ended;
-//! - [`host`], [`app`], [`link`], [`store`]: what the world is made of;
+//! - [`world`]: runs it, and [`judge`] says how it should have ended;
+//! - [`host`], [`app`], [`link`], [`packet`], [`store`]: what the world is made of;
+//! - [`attack`]: peers and strangers that mean no good;
 //! - [`check`]: what must hold of the segments that a host sends;
 //! - [`rng`]: random numbers and the octets of the streams.
 
 pub mod app;
+pub mod attack;
 pub mod check;
 pub mod host;
+pub mod judge;
 pub mod link;
+pub mod packet;
 pub mod rng;
 pub mod scenario;
 pub mod store;

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One direction of a link: delay, jitter, loss, bursts of loss, reordering, duplication,
-//! corruption, and a rate with a queue that overflows.
+//! One direction of a link: delay, jitter, loss (at random, in bursts, of chosen packets),
+//! reordering, duplication, corruption, a rate with a queue that marks and overflows, an MTU, and
+//! times when there is no way through.
 
-use std::rc::Rc;
+use mynewtcp_engine::engine::error::IcmpError;
 
+use crate::packet::{
+    Ecn,
+    Icmp,
+    Packet, //
+};
 use crate::rng::Rng;
-
-/// A packet on its way: transport header and payload, checksum in place.
-pub type Packet = Rc<[u8]>;
 
 /// What a link does to packets. Chances are in thousandths, times in nanoseconds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,6 +36,36 @@ pub struct Quality {
     pub per_octet: u64,
     /// Time that a packet waits in the queue at most; later ones are dropped.
     pub queue: u64,
+    /// Waiting time beyond which packets that allow it are marked; 0 for never.
+    pub mark: u64,
+    /// Longest packet with its IP header, from `mtu_at` on; 0 for no limit.
+    pub mtu: u16,
+    /// When the MTU begins to apply.
+    pub mtu_at: u64,
+    /// Packets that are too long vanish without a word.
+    pub black_hole: bool,
+    /// When there is no way through.
+    pub outage: Outage,
+}
+
+/// A time when nothing passes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Outage {
+    /// When it begins.
+    pub from: u64,
+    /// How long it is; 0 for none.
+    pub len: u64,
+    /// What the router says of it, if anything.
+    pub icmp: Option<IcmpError>,
+}
+
+/// What became of a packet.
+#[derive(Debug, Default)]
+pub struct Fate {
+    /// What arrives when.
+    pub arrivals: Vec<(u64, Packet)>,
+    /// What the sender is told when.
+    pub icmp: Option<(u64, Icmp)>,
 }
 
 /// One direction of a link.
@@ -45,11 +78,19 @@ pub struct Link {
     burst_until: u64,
     /// From when on nothing arrives any more.
     cut_at: u64,
+    /// Which of the packets with payload are lost, counted from 0, in order.
+    drops: Vec<u64>,
+    data_packets: u64,
+    /// Packets dropped by the queue.
+    pub overflowed: u64,
+    /// Packets marked by the queue.
+    pub marked: u64,
 }
 
 impl Link {
-    /// A link of this quality that is cut at `cut_at`.
-    pub fn new(quality: Quality, cut_at: u64, rng: Rng) -> Self {
+    /// A link of this quality that is cut at `cut_at` and loses the packets with payload that
+    /// `drops` counts.
+    pub fn new(quality: Quality, cut_at: u64, drops: Vec<u64>, rng: Rng) -> Self {
         Self {
             quality,
             rng,
@@ -57,23 +98,41 @@ impl Link {
             last_arrival: 0,
             burst_until: 0,
             cut_at,
+            drops,
+            data_packets: 0,
+            overflowed: 0,
+            marked: 0,
         }
     }
 
-    /// Sends `packet` at `now`; returns what arrives when.
-    pub fn send(&mut self, now: u64, packet: Packet) -> Vec<(u64, Packet)> {
-        if now >= self.cut_at || self.is_lost(now) {
-            return Vec::new();
+    /// Sends `packet` at `now`.
+    pub fn send(&mut self, now: u64, mut packet: Packet) -> Fate {
+        if now >= self.cut_at || self.is_chosen(&packet) || self.is_lost(now) {
+            return Fate::default();
         }
-        let Some(leaves) = self.leaves(now, packet.len() as u64) else {
-            return Vec::new();
+        if let Some(fate) = self.refuse(now, &packet) {
+            return fate;
+        }
+        let Some(leaves) = self.queue(now, &mut packet) else {
+            return Fate::default();
         };
         let mut arrivals = vec![(self.arrives(leaves), self.maybe_corrupt(packet.clone()))];
         if self.rng.chance(self.quality.duplicate) {
             let again = leaves + self.rng.range(0, 2 * self.quality.delay + 1000);
             arrivals.push((again + self.quality.delay, packet));
         }
-        arrivals
+        Fate {
+            arrivals,
+            icmp: None,
+        }
+    }
+
+    fn is_chosen(&mut self, packet: &Packet) -> bool {
+        if self.drops.is_empty() || packet.payload_len() == 0 {
+            return false;
+        }
+        self.data_packets += 1;
+        self.drops.binary_search(&(self.data_packets - 1)).is_ok()
     }
 
     fn is_lost(&mut self, now: u64) -> bool {
@@ -87,12 +146,38 @@ impl Link {
         self.rng.chance(self.quality.loss)
     }
 
-    fn leaves(&mut self, now: u64, len: u64) -> Option<u64> {
+    /// The router has a reason not to pass it on, and may say so.
+    fn refuse(&mut self, now: u64, packet: &Packet) -> Option<Fate> {
+        let Quality { mtu, outage, .. } = self.quality;
+        let word = if outage.len > 0 && now >= outage.from && now < outage.from + outage.len {
+            // A SYN that is answered this way fails the attempt, and that is right.
+            outage.icmp.filter(|_| !packet.is_syn()).map(Icmp::Error)
+        } else if mtu > 0 && now >= self.quality.mtu_at && packet.len() > u64::from(mtu) {
+            (!self.quality.black_hole).then_some(Icmp::TooBig(mtu))
+        } else {
+            return None;
+        };
+        Some(Fate {
+            arrivals: Vec::new(),
+            icmp: word.map(|word| (now + self.quality.delay, word)),
+        })
+    }
+
+    /// When it leaves the queue, if it gets in; marked if it has to wait long.
+    fn queue(&mut self, now: u64, packet: &mut Packet) -> Option<u64> {
         let start = self.busy_until.max(now);
-        if self.quality.per_octet > 0 && start - now > self.quality.queue {
+        let wait = start - now;
+        if self.quality.per_octet > 0 && wait > self.quality.queue {
+            self.overflowed += 1;
             return None;
         }
-        self.busy_until = start + (len + 20) * self.quality.per_octet;
+        if self.quality.mark > 0 && wait > self.quality.mark {
+            if let Some(marked) = packet.ecn.marked() {
+                self.marked += u64::from(packet.ecn != Ecn::Ce);
+                packet.ecn = marked;
+            }
+        }
+        self.busy_until = start + packet.len() * self.quality.per_octet;
         Some(self.busy_until)
     }
 
@@ -111,9 +196,12 @@ impl Link {
         if !self.rng.chance(self.quality.corrupt) {
             return packet;
         }
-        let mut bytes = packet.to_vec();
+        let mut bytes = packet.bytes.to_vec();
         let at = self.rng.range(0, bytes.len() as u64 - 1) as usize;
         bytes[at] ^= 1 << self.rng.range(0, 7);
-        bytes.into()
+        Packet {
+            bytes: bytes.into(),
+            ..packet
+        }
     }
 }

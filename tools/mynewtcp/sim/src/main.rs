@@ -9,6 +9,7 @@ use std::sync::atomic::{
 };
 use std::time::Instant;
 
+use mynewtcp_sim::rng::mix;
 use mynewtcp_sim::scenario::Scenario;
 use mynewtcp_sim::world::{
     run,
@@ -123,6 +124,7 @@ fn run_many(arguments: &Arguments) -> ExitCode {
     let end = arguments.start.saturating_add(arguments.seeds);
     let next = AtomicU64::new(arguments.start);
     let (failed, segments) = (AtomicU64::new(0), AtomicU64::new(0));
+    let digest = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for _ in 0..arguments.jobs {
             scope.spawn(|| loop {
@@ -133,6 +135,8 @@ fn run_many(arguments: &Arguments) -> ExitCode {
                 let failure = match guarded(seed, false) {
                     Ok(outcome) => {
                         segments.fetch_add(outcome.segments, Ordering::Relaxed);
+                        // A sum, so that it does not matter which seed was ready first.
+                        digest.fetch_add(mix(outcome.digest), Ordering::Relaxed);
                         outcome.failure
                     }
                     Err(why) => Some(why),
@@ -147,10 +151,9 @@ fn run_many(arguments: &Arguments) -> ExitCode {
     });
     let (failed, segments) = (failed.into_inner(), segments.into_inner());
     let seconds = begun.elapsed().as_secs_f64();
-    println!(
-        "{} seeds, {segments} segments, {seconds:.1} s",
-        arguments.seeds
-    );
+    println!("{} seeds, {segments} segments", arguments.seeds);
+    println!("digest {:016x}", digest.into_inner());
+    println!("{seconds:.1} s");
     println!("{} passed, {failed} failed", arguments.seeds - failed);
     if failed == 0 {
         ExitCode::SUCCESS

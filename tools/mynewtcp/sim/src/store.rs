@@ -2,6 +2,7 @@
 
 //! The shell of a simulated host: where its payload is kept.
 
+use std::cell::Cell;
 use std::collections::{
     BTreeMap,
     VecDeque, //
@@ -26,19 +27,39 @@ use mynewtcp_engine::engine::seq::{
 
 use crate::rng::Rng;
 
-/// Payload of a received segment: a part of the packet that it came in.
-#[derive(Clone, Debug)]
+/// Payload of a received segment: a part of the packet that it came in. While it lives, its memory
+/// is charged to the store that has [taken it in](Store::take_in).
+#[derive(Debug)]
 pub struct Bytes {
     packet: Rc<[u8]>,
     start: usize,
     end: usize,
+    /// Octets when it was taken in, and the account that they are charged to.
+    charge: Option<(u64, Rc<Cell<u64>>)>,
+}
+
+impl Drop for Bytes {
+    fn drop(&mut self) {
+        if let Some((octets, account)) = &self.charge {
+            account.set(account.get() - octets);
+        }
+    }
 }
 
 impl Bytes {
     /// The octets of `packet` from `start` on.
     pub fn new(packet: Rc<[u8]>, start: usize) -> Self {
         let end = packet.len();
-        Self { packet, start, end }
+        Self {
+            packet,
+            start,
+            end,
+            charge: None,
+        }
+    }
+
+    fn charged(&self) -> u64 {
+        self.charge.as_ref().map_or(0, |&(octets, _)| octets)
     }
 
     fn as_slice(&self) -> &[u8] {
@@ -96,6 +117,18 @@ pub struct Failures {
     pub transmit: u32,
     /// Memory is always short.
     pub pressure: bool,
+    /// Octets that are kept out of order at most, counted as they arrived; 0 for no limit.
+    pub limit: u32,
+    /// When there begins to be no memory at all, and pressure.
+    pub spell_from: u64,
+    /// How long that lasts; 0 for never.
+    pub spell_len: u64,
+}
+
+impl Failures {
+    fn is_spell(&self, now: u64) -> bool {
+        self.spell_len > 0 && now >= self.spell_from && now < self.spell_from + self.spell_len
+    }
 }
 
 /// Both queues of one connection, and its counters.
@@ -118,6 +151,12 @@ pub struct Store {
     delivered_to: Position,
     out_of_order: BTreeMap<i64, Bytes>,
     counters: [u64; Counter::COUNT],
+    /// Octets of received payload that are charged and not yet uncharged.
+    received: Rc<Cell<u64>>,
+    /// The same for what is queued to send.
+    queued: u64,
+    /// The time in nanoseconds.
+    pub now: u64,
 }
 
 impl Store {
@@ -136,7 +175,40 @@ impl Store {
             delivered_to: origin(SeqNum::new(0)),
             out_of_order: BTreeMap::new(),
             counters: [0; Counter::COUNT],
+            received: Rc::new(Cell::new(0)),
+            queued: 0,
+            now: 0,
         }
+    }
+
+    /// Charges the memory of a payload that has just arrived.
+    pub fn take_in(&self, mut bytes: Bytes) -> Bytes {
+        let octets = u64::from(bytes.len());
+        self.received.set(self.received.get() + octets);
+        bytes.charge = Some((octets, Rc::clone(&self.received)));
+        bytes
+    }
+
+    /// What is charged is what is held, and nobody else holds anything.
+    pub fn check_memory(&self) -> Result<(), String> {
+        let out_of_order: u64 = self.out_of_order.values().map(Bytes::charged).sum();
+        let held = out_of_order + self.unread.len() as u64;
+        let charged = self.received.get();
+        if held != charged {
+            return Err(format!("receive memory: {charged} charged, {held} held"));
+        }
+        let sent: u64 = self.sent.values().map(|&(len, _)| u64::from(len)).sum();
+        let unsent: u64 = self.unsent.iter().map(|&len| u64::from(len)).sum();
+        let charged = self.queued;
+        if sent + unsent != charged || self.outgoing.len() as u64 != charged {
+            let held = sent + unsent;
+            return Err(format!("send memory: {charged} charged, {held} held"));
+        }
+        Ok(())
+    }
+
+    fn fails(&mut self, chance: u32) -> bool {
+        self.failures.is_spell(self.now) || self.rng.chance(chance)
     }
 
     /// The peer's first octet will be `first`.
@@ -149,6 +221,7 @@ impl Store {
     /// Queues octets to send; the last chunk is filled up to `goal`.
     pub fn write(&mut self, octets: impl ExactSizeIterator<Item = u8>, goal: u32) {
         let mut len = octets.len() as u32;
+        self.queued += u64::from(len);
         self.outgoing.extend(octets);
         while len > 0 {
             let room = self
@@ -176,6 +249,7 @@ impl Store {
     /// Takes up to `n` octets out of the receive queue.
     pub fn read(&mut self, n: usize) -> Vec<u8> {
         let n = n.min(self.unread.len());
+        self.received.set(self.received.get() - n as u64);
         self.unread.drain(..n).collect()
     }
 
@@ -223,7 +297,9 @@ impl SendQueue for Store {
     fn mark_sent(&mut self, range: SeqRange, meta: TxMeta) -> Result<(), NoMemory> {
         let front = self.unsent.front_mut().expect("nothing is unsent");
         assert!(range.len() <= *front, "more than one chunk");
-        if range.len() < *front && self.rng.chance(self.failures.send_memory) {
+        if self.failures.is_spell(self.now)
+            || range.len() < *front && self.rng.chance(self.failures.send_memory)
+        {
             return Err(NoMemory);
         }
         *front -= range.len();
@@ -249,7 +325,7 @@ impl SendQueue for Store {
         if range.start() == at {
             return Ok(());
         }
-        if self.rng.chance(self.failures.send_memory) {
+        if self.fails(self.failures.send_memory) {
             return Err(NoMemory);
         }
         let head = at.distance_from(range.start());
@@ -277,6 +353,7 @@ impl SendQueue for Store {
         self.sent.retain(|&start, _| start >= at);
         self.sent.extend(keep);
         let n = (at - self.sent_from.offset) as usize;
+        self.queued -= n as u64;
         self.outgoing.drain(..n);
         self.sent_from = Position {
             seq: upto,
@@ -291,10 +368,12 @@ impl ReceiveQueue for Store {
     fn deliver(&mut self, start: SeqNum, payload: Bytes) -> Result<(), Refused> {
         assert_eq!(start, self.delivered_to.seq, "delivery out of order");
         assert!(payload.len() > 0, "empty delivery");
-        if self.rng.chance(self.failures.receive_memory) {
+        if self.fails(self.failures.receive_memory) {
             return Err(Refused);
         }
         self.unread.extend(payload.as_slice());
+        let octets = u64::from(payload.len());
+        self.received.set(self.received.get() + octets);
         self.delivered_to.seq = start.plus(payload.len());
         self.delivered_to.offset += i64::from(payload.len());
         Ok(())
@@ -332,7 +411,9 @@ impl ReceiveQueue for Store {
     }
 
     fn ooo_insert(&mut self, start: SeqNum, payload: Bytes) -> Result<(), Refused> {
-        if self.rng.chance(self.failures.receive_memory) {
+        let limit = u64::from(self.failures.limit);
+        let is_full = limit > 0 && self.received.get() > limit + self.unread.len() as u64;
+        if is_full || self.fails(self.failures.receive_memory) {
             return Err(Refused);
         }
         let at = self.delivered_to.of(start);
@@ -356,6 +437,6 @@ impl Shell for Store {
     }
 
     fn is_under_pressure(&self) -> bool {
-        self.failures.pressure
+        self.failures.pressure || self.failures.is_spell(self.now)
     }
 }

@@ -1,33 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Two hosts, two links, one clock: runs a scenario to its end.
+//! Hosts in pairs, two directions of one link between all of them, one clock: runs a scenario to
+//! its end.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use mynewtcp_engine::engine::connection::StateName;
-use mynewtcp_engine::engine::error::ConnectionError;
 use mynewtcp_engine::engine::time::Instant;
 use mynewtcp_engine::engine::wire::Segment;
 
 use crate::app::App;
+use crate::attack::{
+    Injector,
+    Mangler, //
+};
 use crate::host::Host;
-use crate::link::{
-    Link,
+use crate::judge;
+use crate::link::Link;
+use crate::packet::{
+    Icmp,
     Packet, //
 };
 use crate::rng::{
     mix,
     Rng, //
 };
-use crate::scenario::{
-    Kind,
-    Scenario, //
-};
+use crate::scenario::Scenario;
 use crate::store::Store;
 
 /// Events after which a run is held to be stuck in a circle.
-const EVENT_LIMIT: u64 = 3_000_000;
+const EVENT_LIMIT: u64 = 10_000_000;
 
 /// How a run went.
 #[derive(Clone, Debug)]
@@ -36,7 +38,7 @@ pub struct Outcome {
     pub digest: u64,
     /// Events that happened.
     pub events: u64,
-    /// Segments that both hosts sent.
+    /// Segments that all hosts sent.
     pub segments: u64,
     /// Virtual nanoseconds that passed.
     pub nanos: u64,
@@ -46,23 +48,58 @@ pub struct Outcome {
     pub log: Vec<String>,
 }
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug)]
 enum Event {
     Arrival(usize, Packet),
+    Icmp(usize, Packet, Icmp),
     Deadline(usize),
     App(usize),
+    Attack(usize),
 }
 
-struct World {
-    hosts: [Host; 2],
-    links: [Link; 2],
-    queue: BinaryHeap<Reverse<(u64, u64, Event)>>,
+/// An event in the queue: the earlier one is the greater one.
+#[derive(Debug)]
+struct Queued {
+    at: Reverse<(u64, u64)>,
+    event: Event,
+}
+
+impl PartialEq for Queued {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
+}
+
+impl Eq for Queued {}
+
+impl PartialOrd for Queued {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Queued {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.at.cmp(&other.at)
+    }
+}
+
+/// A run under way.
+pub struct World {
+    /// Hosts 2n and 2n + 1 talk to each other.
+    pub hosts: Vec<Host>,
+    /// The link away from the even hosts, and the one away from the odd ones.
+    pub links: [Link; 2],
+    manglers: Vec<Option<Mangler>>,
+    injectors: Vec<Injector>,
+    queue: BinaryHeap<Queued>,
     order: u64,
-    now: u64,
+    /// The time in nanoseconds.
+    pub now: u64,
     digest: u64,
     events: u64,
     /// The earliest deadline and program wish that are queued, of each host.
-    queued: [[u64; 2]; 2],
+    queued: Vec<[u64; 2]>,
     log: Option<Vec<String>>,
 }
 
@@ -81,69 +118,91 @@ pub fn run(scenario: &Scenario, trace: bool) -> Outcome {
 }
 
 impl World {
-    fn new(scenario: &Scenario, trace: bool) -> Self {
+    /// The world of `scenario` before anything happens.
+    pub fn new(scenario: &Scenario, trace: bool) -> Self {
         let seed = scenario.seed;
-        let stream = |n: usize| mix(seed ^ n as u64);
-        let host = |me: usize| {
-            let plan = &scenario.hosts[me];
-            let other = &scenario.hosts[1 - me];
-            let rng = |what| Rng::new(seed, what + me as u64);
-            let iss = plan.parameters.iss;
-            let store = Store::new(iss, plan.capacity, plan.failures, rng(10));
-            let streams = (stream(me), stream(1 - me));
-            let app = App::new(plan.app, other.app.total, streams, rng(20));
-            Host::new(me as u8, plan.clone(), store, app)
-        };
+        let count = scenario.hosts.len();
         let link = |me: usize| {
             let rng = Rng::new(seed, 30 + me as u64);
-            Link::new(scenario.links[me], scenario.cut_at, rng)
+            let drops = scenario.drops[me].clone();
+            Link::new(scenario.links[me], scenario.cut_at, drops, rng)
         };
+        let mangler = |me: usize| {
+            let attack = scenario.hosts[me].attack?;
+            Some(Mangler::new(attack, Rng::new(seed, 1000 + me as u64)))
+        };
+        let injector = |(n, plan)| Injector::new(plan, Rng::new(seed, 2000 + n as u64));
         Self {
-            hosts: [host(0), host(1)],
+            hosts: (0..count).map(|me| host(scenario, me)).collect(),
             links: [link(0), link(1)],
+            manglers: (0..count).map(mangler).collect(),
+            injectors: scenario
+                .injectors
+                .iter()
+                .copied()
+                .enumerate()
+                .map(injector)
+                .collect(),
             queue: BinaryHeap::new(),
             order: 0,
             now: 0,
             digest: seed,
             events: 0,
-            queued: [[u64::MAX; 2]; 2],
+            queued: vec![[u64::MAX; 2]; count],
             log: trace.then(Vec::new),
         }
     }
 
-    fn run(&mut self, scenario: &Scenario) -> Result<(), String> {
-        self.settle(0)?;
-        self.settle(1)?;
-        while let Some(Reverse((at, _, event))) = self.queue.pop() {
+    /// Runs it until nothing more will happen, and judges how it ended.
+    pub fn run(&mut self, scenario: &Scenario) -> Result<(), String> {
+        for who in 0..self.hosts.len() {
+            self.settle(who)?;
+        }
+        for n in 0..self.injectors.len() {
+            self.schedule_attack(n);
+        }
+        while let Some(Queued { at, event }) = self.queue.pop() {
+            let (at, _) = at.0;
             if self.is_stale(at, &event) {
                 continue;
             }
             self.now = at;
             self.events += 1;
             if at > scenario.limit || self.events > EVENT_LIMIT {
-                return Err(self.stuck());
+                return Err(judge::stuck(&self.hosts));
             }
-            let who = self.step(event)?;
-            self.settle(who)?;
+            if let Some(who) = self.step(event)? {
+                self.settle(who)?;
+            }
         }
-        self.judge(scenario)
+        judge::judge(&self.hosts, scenario)
     }
 
     /// An earlier wish has taken the place of this one.
     fn is_stale(&self, at: u64, event: &Event) -> bool {
         match *event {
-            Event::Arrival(..) => false,
+            Event::Arrival(..) | Event::Icmp(..) | Event::Attack(_) => false,
             Event::Deadline(who) => self.queued[who][0] != at,
             Event::App(who) => self.queued[who][1] != at,
         }
     }
 
-    fn step(&mut self, event: Event) -> Result<usize, String> {
+    /// Returns the host that the event was about.
+    fn step(&mut self, event: Event) -> Result<Option<usize>, String> {
         let now = Instant::from_nanos(self.now);
         let (who, out) = match event {
             Event::Arrival(who, packet) => {
                 self.note(who, "gets", &packet);
+                if let Some(mangler) = &mut self.manglers[who] {
+                    mangler.observe(&packet);
+                }
                 (who, self.hosts[who].on_packet(now, &packet))
+            }
+            Event::Icmp(who, packet, icmp) => {
+                self.remark(who, || {
+                    format!("gets {icmp:?} about {}", packet.seq().raw())
+                });
+                (who, self.hosts[who].on_icmp(now, packet.seq(), icmp))
             }
             Event::Deadline(who) => {
                 self.queued[who][0] = u64::MAX;
@@ -153,10 +212,34 @@ impl World {
                 self.queued[who][1] = u64::MAX;
                 (who, self.hosts[who].on_app(now))
             }
+            Event::Attack(n) => return self.attack(n),
         };
         let out = out.map_err(|why| self.blame(who, &why))?;
         self.send(who, out);
-        Ok(who)
+        Ok(Some(who))
+    }
+
+    fn schedule_attack(&mut self, n: usize) {
+        if let Some(at) = self.injectors[n].next_at(self.now) {
+            self.push(at, Event::Attack(n));
+        }
+    }
+
+    /// Something forged reaches a host.
+    fn attack(&mut self, n: usize) -> Result<Option<usize>, String> {
+        self.schedule_attack(n);
+        let who = self.injectors[n].plan().victim;
+        let now = Instant::from_nanos(self.now);
+        let host = &mut self.hosts[who];
+        let Some(numbers) = host.numbers() else {
+            return Ok(None);
+        };
+        let forged = self.injectors[n].forge(&numbers);
+        self.remark(who, || format!("is told {forged:?}"));
+        let out = self.hosts[who].on_forged(now, &forged);
+        let out = out.map_err(|why| self.blame(who, &why))?;
+        self.send(who, out);
+        Ok(Some(who))
     }
 
     /// Lets the program of `who` do what it can, then sees to its next deadline.
@@ -185,33 +268,59 @@ impl World {
 
     fn push(&mut self, at: u64, event: Event) {
         self.order += 1;
-        self.queue.push(Reverse((at, self.order, event)));
+        let at = Reverse((at, self.order));
+        self.queue.push(Queued { at, event });
     }
 
     fn send(&mut self, who: usize, packets: Vec<Packet>) {
         for packet in packets {
-            self.note(who, "puts", &packet);
-            for (at, packet) in self.links[who].send(self.now, packet) {
-                self.push(at, Event::Arrival(1 - who, packet));
+            let Some(mut mangler) = self.manglers[who].take() else {
+                self.put(who, packet);
+                continue;
+            };
+            for packet in mangler.mangle(self.now, &self.hosts[who], packet) {
+                self.put(who, packet);
             }
+            self.manglers[who] = Some(mangler);
+        }
+    }
+
+    fn put(&mut self, who: usize, packet: Packet) {
+        self.note(who, "puts", &packet);
+        let access = self.hosts[who].access() + self.hosts[who ^ 1].access();
+        let told = packet.clone();
+        let fate = self.links[who % 2].send(self.now, packet);
+        for (at, packet) in fate.arrivals {
+            self.push(at + access, Event::Arrival(who ^ 1, packet));
+        }
+        if let Some((at, icmp)) = fate.icmp {
+            self.push(at, Event::Icmp(who, told, icmp));
         }
     }
 
     fn note(&mut self, who: usize, verb: &str, packet: &Packet) {
-        for word in packet.chunks(8).take(8) {
+        for word in packet.bytes.chunks(8).take(8) {
             let mut octets = [0; 8];
             octets[..word.len()].copy_from_slice(word);
             self.digest = mix(self.digest ^ u64::from_le_bytes(octets));
         }
-        self.digest = mix(self.digest ^ self.now ^ ((who as u64) << 63));
-        if let Some(log) = &mut self.log {
-            let state = self.hosts[who].state();
-            let what = match Segment::parse(packet, packet.len() as u32) {
+        self.remark(who, || {
+            let bytes = &packet.bytes;
+            let what = match Segment::parse(bytes, bytes.len() as u32) {
                 Ok(segment) => describe(&segment),
                 Err(error) => format!("{error:?}"),
             };
+            format!("{verb} {what}")
+        });
+    }
+
+    /// What happens goes into the digest, and into the log if there is one.
+    fn remark(&mut self, who: usize, what: impl FnOnce() -> String) {
+        self.digest = mix(self.digest ^ self.now ^ ((who as u64) << 56));
+        if let Some(log) = &mut self.log {
+            let state = self.hosts[who].state();
             let seconds = self.now as f64 / 1e9;
-            log.push(format!("{seconds:12.6} {who} {state:?} {verb} {what}"));
+            log.push(format!("{seconds:12.6} {who} {state:?} {}", what()));
         }
     }
 
@@ -222,59 +331,21 @@ impl World {
             self.hosts[who].state()
         )
     }
+}
 
-    fn stuck(&self) -> String {
-        let state = |host: &Host| {
-            let App { written, read, .. } = host.app;
-            format!("{:?} (wrote {written}, read {read})", host.state())
-        };
-        let [a, b] = &self.hosts;
-        format!("stuck: {} and {}", state(a), state(b))
-    }
-
-    /// Nothing more will happen: is everything as it should be?
-    fn judge(&self, scenario: &Scenario) -> Result<(), String> {
-        for (who, host) in self.hosts.iter().enumerate() {
-            if !host.is_idle() {
-                return Err(self.blame(who, &format!("nothing happens any more; {}", self.stuck())));
-            }
-            if scenario.is_orderly() {
-                self.judge_orderly(who, scenario)?;
-            }
-        }
-        let errors = [self.hosts[0].error, self.hosts[1].error];
-        match scenario.kind {
-            Kind::Refused if errors[0] != Some(ConnectionError::Refused) => {
-                Err(format!("not refused: {errors:?}"))
-            }
-            Kind::Silence if errors[0] != Some(ConnectionError::TimedOut) => {
-                Err(format!("not timed out: {errors:?}"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn judge_orderly(&self, who: usize, scenario: &Scenario) -> Result<(), String> {
-        let host = &self.hosts[who];
-        let expected = scenario.hosts[1 - who].app.total;
-        if let Some(error) = host.error {
-            return Err(self.blame(who, &format!("failed: {error:?}")));
-        }
-        if host.app.read != expected {
-            let why = format!("read {} of {expected} octets", host.app.read);
-            return Err(self.blame(who, &why));
-        }
-        if host.store.queued() != 0 {
-            return Err(self.blame(who, "octets remain in the send queue"));
-        }
-        if host.store.out_of_order_len() != 0 {
-            return Err(self.blame(who, "octets remain out of order"));
-        }
-        if host.state() != StateName::Closed {
-            return Err(self.blame(who, "not closed"));
-        }
-        Ok(())
-    }
+fn host(scenario: &Scenario, me: usize) -> Host {
+    let seed = scenario.seed;
+    let stream = |n: usize| mix(seed ^ n as u64);
+    let (plan, other) = (&scenario.hosts[me], &scenario.hosts[me ^ 1]);
+    let rng = |what| Rng::new(seed, what + 100 * (me / 2) as u64 + (me % 2) as u64);
+    let iss = plan.parameters.iss;
+    let store = Store::new(iss, plan.capacity, plan.failures, rng(10));
+    let streams = (stream(me), stream(me ^ 1));
+    let app = App::new(plan.app, other.app.total, streams, rng(20));
+    let mut host = Host::new(me as u8, plan.clone(), store, app);
+    host.checked = scenario.checked;
+    host.watch.peer_lies = other.attack.is_some_and(|attack| !attack.is_harmless());
+    host
 }
 
 fn describe(segment: &Segment) -> String {

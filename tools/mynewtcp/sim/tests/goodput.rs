@@ -7,7 +7,10 @@
 use mynewtcp_engine::engine::config::Config;
 use mynewtcp_engine::engine::seq::Mss;
 use mynewtcp_engine::engine::time::Delta;
-use mynewtcp_sim::link::Quality;
+use mynewtcp_sim::link::{
+    Outage,
+    Quality, //
+};
 use mynewtcp_sim::scenario::{
     AppPlan,
     Closing,
@@ -63,15 +66,19 @@ fn scenario(total: u64, quality: Quality, sack: bool, capacity: u32) -> Scenario
             keepalive: false,
             mtu_change: None,
             listens: me == 1,
+            attack: None,
+            access: 0,
         }
     };
-    scenario.hosts = [
+    scenario.hosts = vec![
         host(0, total, Closing::First),
         host(1, 0, Closing::AfterPeer),
     ];
     Scenario {
         kind: Kind::Transfer,
         links: [quality; 2],
+        drops: Default::default(),
+        injectors: Vec::new(),
         cut_at: u64::MAX,
         limit: 3600 * SECOND,
         ..scenario
@@ -96,6 +103,15 @@ const CLEAN: Quality = Quality {
     corrupt: 0,
     per_octet: 0,
     queue: 0,
+    mark: 0,
+    mtu: 0,
+    mtu_at: 0,
+    black_hole: false,
+    outage: Outage {
+        from: 0,
+        len: 0,
+        icmp: None,
+    },
 };
 
 #[test]

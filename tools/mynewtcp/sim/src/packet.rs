@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What travels over a link.
+
+use std::rc::Rc;
+
+use mynewtcp_engine::engine::error::IcmpError;
+use mynewtcp_engine::engine::seq::SeqNum;
+
+/// The ECN field of the IP header (RFC 3168, section 5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ecn {
+    /// The transport does not understand it.
+    #[default]
+    NotEct,
+    /// ECT(1).
+    Ect1,
+    /// ECT(0).
+    Ect0,
+    /// A router has congestion.
+    Ce,
+}
+
+impl Ecn {
+    /// What a congested router makes of it; `None` if all it can do is to drop the packet.
+    pub fn marked(self) -> Option<Self> {
+        match self {
+            Self::NotEct => None,
+            Self::Ect1 | Self::Ect0 | Self::Ce => Some(Self::Ce),
+        }
+    }
+}
+
+/// A packet on its way.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Packet {
+    /// Transport header and payload, checksum in place.
+    pub bytes: Rc<[u8]>,
+    /// The ECN field of the IP header around it.
+    pub ecn: Ecn,
+}
+
+impl Packet {
+    /// Octets of an IP header.
+    pub const IP_HEADER: u64 = 20;
+
+    /// A packet that knows nothing of ECN.
+    pub fn new(bytes: impl Into<Rc<[u8]>>) -> Self {
+        Self {
+            bytes: bytes.into(),
+            ecn: Ecn::NotEct,
+        }
+    }
+
+    /// Octets with the IP header.
+    pub fn len(&self) -> u64 {
+        self.bytes.len() as u64 + Self::IP_HEADER
+    }
+
+    /// It has no octets, which no packet has.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// The sequence number that an ICMP message about it quotes.
+    pub fn seq(&self) -> SeqNum {
+        let octet = |i: usize| u32::from(self.bytes.get(i).copied().unwrap_or(0));
+        SeqNum::new(octet(4) << 24 | octet(5) << 16 | octet(6) << 8 | octet(7))
+    }
+
+    /// Octets of payload.
+    pub fn payload_len(&self) -> usize {
+        let header = self
+            .bytes
+            .get(12)
+            .map_or(0, |word| usize::from(word >> 4) * 4);
+        self.bytes.len().saturating_sub(header)
+    }
+
+    /// It carries a SYN.
+    pub fn is_syn(&self) -> bool {
+        self.bytes.get(13).is_some_and(|flags| flags & 2 != 0)
+    }
+}
+
+/// What an ICMP message says about a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Icmp {
+    /// It did not arrive.
+    Error(IcmpError),
+    /// It was longer than this many octets, IP header included.
+    TooBig(u16),
+}
