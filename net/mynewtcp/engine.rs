@@ -14,7 +14,8 @@
 //! - [`buffer`]: the traits behind which the shell keeps payload, and [`buffer::Context`];
 //! - [`wire`]: bytes to [`wire::Segment`] and [`wire::Transmit`] to bytes;
 //! - [`connection`]: [`connection::Connection`], the one object that has all the verbs;
-//! - [`listener`]: connections that are being accepted;
+//! - [`listener`]: connections that are being accepted, and [`cookie`]: what a listener need not
+//!   remember of them;
 //! - [`recv`], [`send`], [`congestion`], [`state`]: the parts a connection is made of;
 //! - `selftest`: protocol vectors that run under `cargo test` and as KUnit in the kernel.
 
@@ -24,6 +25,7 @@ pub mod buffer;
 pub mod config;
 pub mod congestion;
 pub mod connection;
+pub mod cookie;
 pub mod counters;
 pub mod error;
 pub mod event;

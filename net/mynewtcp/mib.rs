@@ -36,8 +36,35 @@ pub(crate) enum Event {
     OutRsts,
     /// Closed connections that found no memory for TIME-WAIT (`TCPTimeWaitOverflow`).
     TimeWaitOverflow,
-    /// ICMP errors that named no connection of ours (`OutOfWindowIcmps`).
+    /// ICMP errors that named no connection of ours.
     StrayIcmps,
+    /// ICMP errors that quoted a sequence number that is not under way (`OutOfWindowIcmps`).
+    OutOfWindowIcmps,
+    /// ICMP errors that came while a process had the socket (`LockDroppedIcmps`).
+    LockDroppedIcmps,
+    /// SYN-ACKs sent that carry a cookie (`SyncookiesSent`).
+    SyncookiesSent,
+    /// Acknowledgments that brought a right cookie (`SyncookiesRecv`).
+    SyncookiesRecv,
+    /// Acknowledgments that brought something else (`SyncookiesFailed`).
+    SyncookiesFailed,
+    /// SYNs that found too many half-open connections and were answered with a cookie
+    /// (`TCPReqQFullDoCookies`).
+    ReqQFullDoCookies,
+    /// SYNs that found too many half-open connections and were dropped (`TCPReqQFullDrop`).
+    ReqQFullDrop,
+    /// Half-open connections that were reset (`EmbryonicRsts`).
+    EmbryonicRsts,
+    /// Acknowledgments dropped because a listener waits for data (`TCPDeferAcceptDrop`).
+    DeferAcceptDrop,
+    /// Answers of half-open connections that were not sent, so soon after another
+    /// (`TCPACKSkippedSynRecv`).
+    AckSkippedSynRecv,
+    /// Answers of connections in TIME-WAIT that were not sent, so soon after another
+    /// (`TCPACKSkippedTimeWait`).
+    AckSkippedTimeWait,
+    /// Connections in TIME-WAIT that connect took over (`TWRecycled`).
+    TimeWaitRecycled,
     /// Connections reset because there were too many without a user (`TCPAbortOnMemory`).
     AbortOnMemory,
 }
@@ -58,6 +85,18 @@ impl Event {
         (Self::OutRsts, "StrayOutRsts"),
         (Self::TimeWaitOverflow, "TimeWaitOverflow"),
         (Self::StrayIcmps, "StrayIcmps"),
+        (Self::OutOfWindowIcmps, "OutOfWindowIcmps"),
+        (Self::LockDroppedIcmps, "LockDroppedIcmps"),
+        (Self::SyncookiesSent, "SyncookiesSent"),
+        (Self::SyncookiesRecv, "SyncookiesRecv"),
+        (Self::SyncookiesFailed, "SyncookiesFailed"),
+        (Self::ReqQFullDoCookies, "ReqQFullDoCookies"),
+        (Self::ReqQFullDrop, "ReqQFullDrop"),
+        (Self::EmbryonicRsts, "EmbryonicRsts"),
+        (Self::DeferAcceptDrop, "DeferAcceptDrop"),
+        (Self::AckSkippedSynRecv, "ACKSkippedSynRecv"),
+        (Self::AckSkippedTimeWait, "ACKSkippedTimeWait"),
+        (Self::TimeWaitRecycled, "TWRecycled"),
         (Self::AbortOnMemory, "AbortOnMemory"),
     ];
 }
@@ -87,6 +126,12 @@ const ENGINE_NAMES: [(Counter, &str); Counter::COUNT] = [
     (Counter::DuplicateData, "DuplicateData"),
     (Counter::PawsRejected, "PawsRejected"),
     (Counter::ChallengeAcks, "ChallengeAcks"),
+    (Counter::AckSkippedSeq, "ACKSkippedSeq"),
+    (Counter::AckSkippedPaws, "ACKSkippedPAWS"),
+    (Counter::AckSkippedChallenge, "ACKSkippedChallenge"),
+    (Counter::MtuProbes, "MTUPProbe"),
+    (Counter::MtuProbeSuccesses, "MTUPSuccess"),
+    (Counter::MtuProbeFailures, "MTUPFail"),
     (Counter::ToZeroWindow, "ToZeroWindow"),
     (Counter::FromZeroWindow, "FromZeroWindow"),
     (Counter::WindowProbes, "WindowProbes"),

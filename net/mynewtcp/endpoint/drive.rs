@@ -184,18 +184,15 @@ pub(crate) fn on_timer(sk: &mut Locked<'_>) {
     drive(sk);
 }
 
-/// Time-outs in a row after which the route may be to blame (Linux' `tcp_retries1`).
-const RETRIES1: u8 = 3;
-
 /// Lets routing look for another way when a connection gets no answer.
 fn doubt_route(sk: &mut Locked<'_>) {
     let is_opening = sk.state() == state::SYN_SENT;
+    let retries1 = sk.endpoint().config.retries1;
     let retransmits = with_connection(sk, |connection, cx| {
         connection.info(cx.now, cx.config).retransmits
     });
     match retransmits {
-        Some(RETRIES1) => sk.distrust_route(),
-        Some(1..) if is_opening => sk.distrust_route(),
+        Some(n) if n > 0 && (n == retries1 || is_opening) => sk.distrust_route(),
         Some(_) | None => {}
     }
 }

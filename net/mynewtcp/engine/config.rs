@@ -18,13 +18,21 @@ pub struct Config {
     pub rto_max: Delta,
     /// Retransmission time-out before the first measurement.
     pub rto_initial: Delta,
-    /// How often a SYN is retransmitted before the attempt fails.
+    /// How often a SYN is retransmitted with a doubled time-out before the attempt fails
+    /// (`tcp_syn_retries`, 1 to 127).
     pub syn_retries: u8,
+    /// How often a SYN is retransmitted before that, without doubling (`tcp_syn_linear_timeouts`,
+    /// 0 to 127).
+    pub syn_linear_timeouts: u8,
     /// How often a SYN-ACK is retransmitted before the attempt is forgotten.
     pub synack_retries: u8,
-    /// How often data is retransmitted before the connection fails.
+    /// Retransmissions in a row after which the path is doubted: another route is looked for, and
+    /// smaller segments may be tried (`tcp_retries1`, 0 to 255).
+    pub retries1: u8,
+    /// How often data is retransmitted before the connection fails (`tcp_retries2`).
     pub retries2: u8,
-    /// The same for a connection that its user has closed.
+    /// The same for a connection that its user has closed; 0 stands for 8
+    /// (`tcp_orphan_retries`).
     pub orphan_retries: u8,
     /// Shortest time that an acknowledgment is delayed.
     pub delack_min: Delta,
@@ -34,6 +42,28 @@ pub struct Config {
     pub fin_timeout: Delta,
     /// How long TIME-WAIT lasts.
     pub time_wait: Delta,
+    /// A reset does not end TIME-WAIT (RFC 1337, `tcp_rfc1337`). Linux' TCP has it off.
+    pub rfc1337: bool,
+    /// Whether connect may take over a connection in TIME-WAIT (RFC 6191, `tcp_tw_reuse`): 0 no,
+    /// 1 yes, 2 over loopback only.
+    pub tw_reuse: u8,
+    /// How old its last timestamp must be for that (`tcp_tw_reuse_delay`, 1 ms to 60 s).
+    pub tw_reuse_delay: Delta,
+    /// Connections in TIME-WAIT of a namespace at most; those that close when there are as many
+    /// do without (`tcp_max_tw_buckets`).
+    pub max_tw_buckets: u32,
+    /// Whether a listener with too many half-open connections answers with cookies (RFC 4987,
+    /// `tcp_syncookies`): 0 never, 1 when it is flooded, 2 always.
+    pub syncookies: u8,
+    /// Half-open connections of one listener at most, whatever its backlog
+    /// (`tcp_max_syn_backlog`).
+    pub max_syn_backlog: u32,
+    /// A connection that the accept queue has no room for is reset, not left to try again
+    /// (`tcp_abort_on_overflow`).
+    pub abort_on_overflow: bool,
+    /// A listener's handshake is complete only when data has come, unless its SYN-ACK timed out
+    /// so many times without (`TCP_DEFER_ACCEPT`). 0: it needs no data.
+    pub defer_accept: u8,
     /// How long data may stay unacknowledged before the connection fails (`TCP_USER_TIMEOUT`,
     /// RFC 9293, 3.8.3). Zero: only the number of retransmissions counts.
     pub user_timeout: Delta,
@@ -53,6 +83,23 @@ pub struct Config {
     pub sack: bool,
     /// Challenge acknowledgments that one connection sends in a second at most (RFC 5961).
     pub challenge_ack_limit: u8,
+    /// Acknowledgments that answer unacceptable segments without payload are at least so far
+    /// apart on one connection; 0 is no limit (`tcp_invalid_ratelimit`).
+    pub invalid_ratelimit: Delta,
+    /// Whether segment sizes are found out by trying (RFC 4821, `tcp_mtu_probing`): 0 never, 1
+    /// once a black hole is suspected, 2 always.
+    pub mtu_probing: u8,
+    /// Payload, header options included, that trying begins with, octets (`tcp_base_mss`).
+    pub base_mss: u16,
+    /// What a suspected black hole never makes it less than, octets (`tcp_mtu_probe_floor`).
+    pub mtu_probe_floor: u16,
+    /// The search ends when it is closer than this, octets (`tcp_probe_threshold`).
+    pub probe_threshold: u16,
+    /// How long after its end it begins again (`tcp_probe_interval`).
+    pub probe_interval: Delta,
+    /// What nobody makes a segment's payload and options less than, octets
+    /// (`tcp_min_snd_mss`, 48 to 65535).
+    pub min_snd_mss: u16,
     /// How soon to try again after the shell could not transmit for want of memory.
     pub resource_probe_interval: Delta,
     /// Largest back-off between probes of a zero window.
@@ -66,13 +113,23 @@ impl Config {
         rto_max: Delta::from_secs(120),
         rto_initial: Delta::from_secs(1),
         syn_retries: 6,
+        syn_linear_timeouts: 4,
         synack_retries: 5,
+        retries1: 3,
         retries2: 15,
-        orphan_retries: 8,
+        orphan_retries: 0,
         delack_min: Delta::from_millis(40),
         delack_max: Delta::from_millis(200),
         fin_timeout: Delta::from_secs(60),
         time_wait: Delta::from_secs(60),
+        rfc1337: true,
+        tw_reuse: 2,
+        tw_reuse_delay: Delta::from_secs(1),
+        max_tw_buckets: 32_768,
+        syncookies: 1,
+        max_syn_backlog: 4096,
+        abort_on_overflow: false,
+        defer_accept: 0,
         user_timeout: Delta::ZERO,
         keepalive_time: Delta::from_secs(7200),
         keepalive_interval: Delta::from_secs(75),
@@ -82,6 +139,13 @@ impl Config {
         timestamps: true,
         sack: true,
         challenge_ack_limit: 10,
+        invalid_ratelimit: Delta::from_millis(500),
+        mtu_probing: 0,
+        base_mss: 1024,
+        mtu_probe_floor: 48,
+        probe_threshold: 8,
+        probe_interval: Delta::from_secs(600),
+        min_snd_mss: 48,
         resource_probe_interval: Delta::from_millis(100),
         persist_max: Delta::from_secs(120),
     };

@@ -137,6 +137,8 @@ struct User {
 struct Challenges {
     since: Instant,
     count: u8,
+    /// When an unacceptable segment without payload was last answered.
+    answered_at: Instant,
 }
 
 impl Challenges {
@@ -146,7 +148,18 @@ impl Challenges {
         Self {
             since: Instant::ZERO,
             count: 0,
+            answered_at: Instant::ZERO,
         }
+    }
+
+    /// An answer now does not follow the last one too soon: two hosts that both think the other
+    /// is wrong would never stop.
+    fn permit_answer(&mut self, now: Instant, interval: Delta) -> bool {
+        if self.answered_at != Instant::ZERO && now.since(self.answered_at) < interval {
+            return false;
+        }
+        self.answered_at = now;
+        true
     }
 
     /// One more answer is within the limit.
@@ -166,7 +179,7 @@ impl Challenges {
 impl Connection {
     /// A connection in CLOSED, for an active open.
     pub fn new(config: &Config, parameters: &Parameters) -> Self {
-        let snd = Send::new(parameters);
+        let snd = Send::new(config, parameters);
         let window = ReceiveWindow::new(parameters.receive_window, parameters.receive_window_max);
         let cwnd = Window::initial(config.initial_cwnd, snd.size.mss());
         Self {
@@ -350,6 +363,7 @@ impl Connection {
     }
 
     fn on_established<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+        self.start_mtu_probing(cx);
         self.window = Window::initial(cx.config.initial_cwnd, self.snd.size.mss());
         self.pending.raise(Signal::Connected);
         if self.user.keepalive {

@@ -53,6 +53,19 @@ pub enum Counter {
     PawsRejected,
     /// Challenge acknowledgments sent (`TCPChallengeACK`).
     ChallengeAcks,
+    /// Answers to unacceptable segments that were not sent, so soon after another
+    /// (`TCPACKSkippedSeq`).
+    AckSkippedSeq,
+    /// The same to segments with an old timestamp (`TCPACKSkippedPAWS`).
+    AckSkippedPaws,
+    /// Challenges that were not sent, so soon after another (`TCPACKSkippedChallenge`).
+    AckSkippedChallenge,
+    /// Segments of a new size sent to find out whether they arrive (`TCPMTUPProbe`).
+    MtuProbes,
+    /// Those that arrived (`TCPMTUPSuccess`).
+    MtuProbeSuccesses,
+    /// Those that did not (`TCPMTUPFail`).
+    MtuProbeFailures,
     /// Zero window announced (`TCPToZeroWindowAdv`).
     ToZeroWindow,
     /// The window opened after it had been zero (`TCPFromZeroWindowAdv`).

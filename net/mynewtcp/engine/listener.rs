@@ -13,6 +13,11 @@ use crate::engine::config::{
     Parameters, //
 };
 use crate::engine::connection::Connection;
+use crate::engine::cookie::{
+    self,
+    Carried,
+    CookieHash, //
+};
 use crate::engine::recv::window::ReceiveWindow;
 use crate::engine::recv::PeerClock;
 use crate::engine::seq::{
@@ -21,12 +26,16 @@ use crate::engine::seq::{
     SeqRange, //
 };
 use crate::engine::state::handshake::Handshake;
-use crate::engine::time::Instant;
+use crate::engine::time::{
+    Delta,
+    Instant, //
+};
 use crate::engine::wire::{
     Control,
     Options,
     SackBlocks,
     Segment,
+    Timestamps,
     Transmit, //
 };
 
@@ -39,13 +48,22 @@ pub use crate::engine::state::time_wait::{
 ///
 /// Call order: [`HalfOpen::on_syn`] makes it, [`HalfOpen::transmit`] gives the SYN-ACK, then
 /// [`HalfOpen::on_segment`] and [`HalfOpen::on_timeout`] until one of them says that it is over.
+///
+/// A listener that has too many of them calls [`HalfOpen::with_cookie`] and forgets the SYN once
+/// its SYN-ACK is sent; an acknowledgment that nobody knows goes to [`HalfOpen::from_cookie`].
 #[derive(Clone, Copy, Debug)]
 pub struct HalfOpen {
     handshake: Handshake,
     advertised_mss: Mss,
     deadline: Instant,
-    /// When the last challenge acknowledgment was sent.
-    challenged_at: Instant,
+    /// How often the deadline has passed.
+    timeouts: u8,
+    /// The peer has completed the handshake, and could not be accepted yet.
+    acked: bool,
+    /// The low bits of the timestamp carry the options.
+    is_cookie: bool,
+    /// When a segment that asks for nothing new was last answered.
+    answered_at: Instant,
 }
 
 /// What to do after a segment reached a half-open connection.
@@ -60,6 +78,10 @@ pub enum HalfOpenVerdict {
     Reply(Transmit),
     /// The peer reset it: forget it.
     Forget,
+    /// It deserves an answer, and had one just now (`TCPACKSkippedSynRecv`).
+    Limited,
+    /// The handshake is complete, but the listener waits for data (`TCPDeferAcceptDrop`).
+    Deferred,
     /// Nothing to do.
     Drop,
 }
@@ -67,7 +89,7 @@ pub enum HalfOpenVerdict {
 /// What to do when the deadline of a half-open connection has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HalfOpenTimeout {
-    /// It has not passed yet.
+    /// It has not passed yet, or there is nothing to do but to wait for the next one.
     Early,
     /// Send [`HalfOpen::transmit`] again.
     Retransmit,
@@ -109,14 +131,81 @@ impl HalfOpen {
             }),
             sack: options.sack_permitted && config.sack,
             sent: 0,
-            sent_at: now,
+            sent_at: None,
         };
         Some(Self {
             handshake,
             advertised_mss: parameters.advertised_mss,
             deadline: now.after(config.rto_initial),
-            challenged_at: Instant::ZERO,
+            timeouts: 0,
+            acked: false,
+            is_cookie: false,
+            answered_at: Instant::ZERO,
         })
+    }
+
+    /// As [`HalfOpen::on_syn`], but all that must be remembered is in the SYN-ACK itself. It is
+    /// to be sent once, and this object need not be kept.
+    pub fn with_cookie(
+        now: Instant,
+        config: &Config,
+        parameters: &Parameters,
+        segment: &Segment,
+        hash: &impl CookieHash,
+    ) -> Option<Self> {
+        let mut half = Self::on_syn(now, config, parameters, segment)?;
+        let handshake = &mut half.handshake;
+        let peer_mss = handshake.peer_mss;
+        handshake.iss = cookie::seal(now, hash, segment.seq, peer_mss, parameters.default_mss);
+        if handshake.timestamps.is_none() {
+            // Nothing carries the other options.
+            handshake.peer_scale = None;
+            handshake.sack = false;
+            handshake.window.disable_scaling();
+        }
+        half.is_cookie = true;
+        Some(half)
+    }
+
+    /// An acknowledgment has reached a listener that may have sent a cookie. `None` if it does
+    /// not bring one back. What is made here is complete: [`HalfOpen::on_segment`] would promote
+    /// it.
+    pub fn from_cookie(
+        now: Instant,
+        config: &Config,
+        parameters: &Parameters,
+        segment: &Segment,
+        hash: &impl CookieHash,
+    ) -> Option<Self> {
+        match segment.control {
+            Control::None | Control::Fin => {}
+            Control::Syn | Control::Rst => return None,
+        }
+        let (iss, irs) = (segment.ack?.minus(1), segment.seq.minus(1));
+        let peer_mss = cookie::open(now, hash, iss, irs, parameters.default_mss)?;
+        let carried = match segment.options.timestamps {
+            Some(ts) => Carried::of_clock(ts.ecr.wrapping_sub(parameters.ts_offset)),
+            None => Carried::NONE,
+        };
+        // What has been switched off since the SYN-ACK went cannot be taken back.
+        let refused = (carried.scale.is_some() && !config.window_scaling)
+            || (carried.sack && !config.sack)
+            || (segment.options.timestamps.is_some() && !config.timestamps);
+        if refused {
+            return None;
+        }
+        let mut syn = *segment;
+        syn.control = Control::Syn;
+        syn.seq = irs;
+        syn.ack = None;
+        syn.options.mss = Some(peer_mss);
+        syn.options.window_scale = carried.scale;
+        syn.options.sack_permitted = carried.sack;
+        let mut half = Self::on_syn(now, config, parameters, &syn)?;
+        half.handshake.iss = iss;
+        half.handshake.sent = 1;
+        half.is_cookie = true;
+        Some(half)
     }
 
     fn rcv_nxt(&self) -> SeqNum {
@@ -125,11 +214,6 @@ impl HalfOpen {
 
     /// The SYN-ACK to send now.
     pub fn transmit(&mut self, now: Instant, config: &Config) -> Transmit {
-        let backoff = u32::from(self.handshake.sent);
-        let wait = config
-            .rto_initial
-            .doubled(backoff)
-            .clamped(config.rto_min, config.rto_max);
         let mut transmit = Transmit::bare(self.handshake.iss, Some(self.rcv_nxt()), Control::Syn);
         transmit.retransmission = self.handshake.sent > 0;
         transmit.window = self.handshake.window.initial_field();
@@ -139,14 +223,49 @@ impl HalfOpen {
                 .handshake
                 .peer_scale
                 .map(|_| self.handshake.window.scale),
-            timestamps: self.handshake.timestamps.map(|clock| clock.option(now)),
+            timestamps: self.timestamps(now),
             sack_permitted: self.handshake.sack,
             sack: SackBlocks::NONE,
         };
         self.handshake.sent = self.handshake.sent.saturating_add(1);
-        self.handshake.sent_at = now;
-        self.deadline = now.after(wait);
+        self.handshake.sent_at = Some(now);
+        self.deadline = now.after(self.patience(config));
         transmit
+    }
+
+    /// The timestamps option of a SYN-ACK.
+    fn timestamps(&self, now: Instant) -> Option<Timestamps> {
+        let clock = self.handshake.timestamps?;
+        let mut option = clock.option(now);
+        if self.is_cookie {
+            let carried = Carried {
+                scale: self.handshake.peer_scale,
+                sack: self.handshake.sack,
+                ecn: false,
+            };
+            let millis = option.val.wrapping_sub(clock.offset);
+            option.val = carried.into_clock(millis).wrapping_add(clock.offset);
+        }
+        Some(option)
+    }
+
+    /// How long the peer has until the next deadline.
+    fn patience(&self, config: &Config) -> Delta {
+        config
+            .rto_initial
+            .doubled(u32::from(self.timeouts))
+            .clamped(config.rto_min, config.rto_max)
+    }
+
+    /// No deadline has passed yet: it is likely that the peer is there.
+    pub fn is_young(&self) -> bool {
+        self.timeouts == 0
+    }
+
+    /// The handshake was completed while the accept queue was full: its last segment will come
+    /// again.
+    pub fn note_acked(&mut self) {
+        self.acked = true;
     }
 
     /// When [`HalfOpen::on_timeout`] wants to be called.
@@ -156,12 +275,31 @@ impl HalfOpen {
 
     /// The deadline may have passed.
     pub fn on_timeout(&mut self, now: Instant, config: &Config) -> HalfOpenTimeout {
+        self.on_timeout_within(now, config, config.synack_retries)
+    }
+
+    /// The same, with `retries` from [`synack_retries`] for a listener that may be short of room.
+    pub fn on_timeout_within(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        retries: u8,
+    ) -> HalfOpenTimeout {
         if now < self.deadline {
-            HalfOpenTimeout::Early
-        } else if self.handshake.sent > config.synack_retries {
-            HalfOpenTimeout::GiveUp
-        } else {
+            return HalfOpenTimeout::Early;
+        }
+        let deferral_is_over = self.timeouts >= config.defer_accept;
+        if self.timeouts >= retries && (!self.acked || deferral_is_over) {
+            return HalfOpenTimeout::GiveUp;
+        }
+        // Who has answered and is kept waiting is asked again only at the end, as a last chance.
+        let ask = !self.acked || self.timeouts.saturating_add(1) >= config.defer_accept;
+        self.timeouts = self.timeouts.saturating_add(1);
+        self.deadline = now.after(self.patience(config));
+        if ask {
             HalfOpenTimeout::Retransmit
+        } else {
+            HalfOpenTimeout::Early
         }
     }
 
@@ -176,7 +314,7 @@ impl HalfOpen {
             && segment.seq == self.handshake.irs
             && segment.ack.is_none()
         {
-            return HalfOpenVerdict::Retransmit;
+            return self.unless_limited(now, config, HalfOpenVerdict::Retransmit);
         }
         if !self.accepts(now, segment) {
             return match segment.control {
@@ -191,9 +329,34 @@ impl HalfOpen {
         }
         match segment.ack {
             None => HalfOpenVerdict::Drop,
-            Some(ack) if ack == self.handshake.iss.plus(1) => HalfOpenVerdict::Promote,
+            Some(ack) if ack == self.handshake.iss.plus(1) => self.complete(config, segment),
             Some(ack) => HalfOpenVerdict::Reply(Transmit::bare(ack, None, Control::Rst)),
         }
+    }
+
+    fn complete(&mut self, config: &Config, segment: &Segment) -> HalfOpenVerdict {
+        let is_bare = segment.is_empty();
+        if is_bare && self.timeouts < config.defer_accept {
+            self.acked = true;
+            return HalfOpenVerdict::Deferred;
+        }
+        HalfOpenVerdict::Promote
+    }
+
+    /// `verdict`, but not too soon after the last one.
+    fn unless_limited(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        verdict: HalfOpenVerdict,
+    ) -> HalfOpenVerdict {
+        let recently = self.answered_at != Instant::ZERO
+            && now.since(self.answered_at) < config.invalid_ratelimit;
+        if recently {
+            return HalfOpenVerdict::Limited;
+        }
+        self.answered_at = now;
+        verdict
     }
 
     fn accepts(&self, now: Instant, segment: &Segment) -> bool {
@@ -215,17 +378,23 @@ impl HalfOpen {
     }
 
     fn challenge(&mut self, now: Instant, config: &Config) -> HalfOpenVerdict {
-        let recently = self.challenged_at != Instant::ZERO
-            && now.since(self.challenged_at) < config.resource_probe_interval;
-        if recently {
-            return HalfOpenVerdict::Drop;
-        }
-        self.challenged_at = now;
         let seq = self.handshake.iss.plus(1);
         let mut transmit = Transmit::bare(seq, Some(self.rcv_nxt()), Control::None);
         transmit.window = self.handshake.window.field(self.rcv_nxt());
         transmit.options.timestamps = self.handshake.timestamps.map(|clock| clock.option(now));
-        HalfOpenVerdict::Reply(transmit)
+        self.unless_limited(now, config, HalfOpenVerdict::Reply(transmit))
+    }
+
+    /// The reset that tells the peer of a complete handshake that there is no room for it
+    /// (`tcp_abort_on_overflow`).
+    pub fn refusal(&self) -> Transmit {
+        let seq = self.handshake.iss.plus(1);
+        Transmit::bare(seq, Some(self.rcv_nxt()), Control::Rst)
+    }
+
+    /// ISS.
+    pub fn iss(&self) -> SeqNum {
+        self.handshake.iss
     }
 
     /// Makes the full connection, ESTABLISHED, with `Connected` as its first event. `segment` is
@@ -238,6 +407,29 @@ impl HalfOpen {
     ) -> Connection {
         Connection::from_handshake(cx, parameters, &self.handshake, segment)
     }
+}
+
+/// How often a listener with `half_open` half-open connections, `young` of which have never timed
+/// out, asks each of them again.
+///
+/// With room for more than half of `backlog` it is `synack_retries`. With less, half of the room
+/// is the young ones': most of these are completed at once, and what stays old is most likely a
+/// flood. The fewer young ones there are, the sooner the old have to go.
+pub fn synack_retries(config: &Config, half_open: u32, young: u32, backlog: u32) -> u8 {
+    /// Fewer half-open connections than this are no reason for haste.
+    const FEW: u32 = 8;
+    /// A lost SYN-ACK gets another try or two in any case.
+    const LEAST: u8 = 2;
+    let mut retries = config.synack_retries;
+    if half_open.saturating_mul(2) <= backlog.max(FEW) {
+        return retries;
+    }
+    let mut reserved = young.saturating_mul(2);
+    while retries > LEAST && half_open >= reserved {
+        retries -= 1;
+        reserved = reserved.saturating_mul(2);
+    }
+    retries
 }
 
 /// The answer to a segment for which there is no connection and no listener, or that a listener

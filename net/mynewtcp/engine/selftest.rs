@@ -5,12 +5,15 @@
 //!
 //! - [`shell`]: queues of a fixed size;
 //! - [`end`]: one end of a connection, with helpers to drive and to question it;
-//! - [`handshake`], [`data`], [`loss`], [`close`], [`reset`], [`window`]: the vectors.
+//! - [`handshake`], [`data`], [`loss`], [`close`], [`reset`], [`window`],
+//!   [`listen`], [`life`]: the vectors.
 
 pub mod close;
 pub mod data;
 pub mod end;
 pub mod handshake;
+pub mod life;
+pub mod listen;
 pub mod loss;
 pub mod reset;
 pub mod shell;
@@ -86,6 +89,8 @@ vectors! {
     reset::exact_number_resets,
     reset::other_numbers_are_challenged,
     reset::syn_in_window_is_challenged,
+    reset::answers_are_rate_limited,
+    reset::stale_acknowledgment_is_challenged,
     reset::data_after_close_is_reset,
     reset::unread_data_resets_on_close,
     reset::abort_resets,
@@ -96,4 +101,16 @@ vectors! {
     window::old_timestamps_are_rejected,
     window::strangers_do_not_set_the_clock,
     window::idle_peer_is_probed,
+    listen::cookie_brings_everything_back,
+    listen::cookie_without_timestamps_is_plain,
+    listen::false_cookies_are_refused,
+    listen::deferred_accept_waits_for_data,
+    listen::old_attempts_make_room,
+    life::user_timeout_bounds_keepalive,
+    life::user_timeout_may_change,
+    life::soft_error_is_forgotten_on_progress,
+    life::unreachable_reverts_the_back_off,
+    life::orphan_is_given_up_sooner,
+    life::black_hole_is_left,
+    life::larger_segments_are_tried,
 }

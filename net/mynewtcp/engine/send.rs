@@ -8,18 +8,24 @@
 //! - [`loss`]: which of it is lost;
 //! - [`recovery`]: the phases of loss recovery;
 //! - [`rtt`]: round-trip time and retransmission time-out;
+//! - [`pmtu`]: the largest segment that the path takes, by trying;
 //! - [`persist`]: patience with a closed window and with a silent peer.
 
 pub mod loss;
 pub mod persist;
+pub mod pmtu;
 pub mod recovery;
 pub mod rtt;
 pub mod scoreboard;
 pub mod transmit;
 pub mod window;
 
-use crate::engine::config::Parameters;
+use crate::engine::config::{
+    Config,
+    Parameters, //
+};
 use crate::engine::send::persist::Patience;
+use crate::engine::send::pmtu::PathMtu;
 use crate::engine::send::recovery::Recovery;
 use crate::engine::send::rtt::RttEstimator;
 use crate::engine::send::scoreboard::Scoreboard;
@@ -46,6 +52,8 @@ pub(crate) struct Send {
     pub(crate) window: SendWindow,
     /// What a segment carries.
     pub(crate) size: SegmentSize,
+    /// What the path takes.
+    pub(crate) pmtu: PathMtu,
     /// What has arrived, and what is under way.
     pub(crate) board: Scoreboard,
     /// Phase of loss recovery.
@@ -82,6 +90,8 @@ pub(crate) struct SegmentSize {
     pub(crate) path: Mss,
     /// What the peer announced.
     pub(crate) peer: Mss,
+    /// Neither of them makes it less than this.
+    pub(crate) floor: Mss,
     /// Octets of options in every segment.
     pub(crate) options: u16,
     /// Largest superpacket.
@@ -91,7 +101,10 @@ pub(crate) struct SegmentSize {
 impl SegmentSize {
     /// Eff.snd.MSS of RFC 9293, 3.7.1.
     pub(crate) fn mss(&self) -> Mss {
-        self.path.smallest(self.peer).less_options(self.options)
+        self.path
+            .smallest(self.peer)
+            .largest(self.floor)
+            .less_options(self.options)
     }
 
     /// Octets of the largest superpacket of whole segments, at least one segment.
@@ -103,7 +116,7 @@ impl SegmentSize {
 
 impl Send {
     /// Nothing sent yet.
-    pub(crate) fn new(parameters: &Parameters) -> Self {
+    pub(crate) fn new(config: &Config, parameters: &Parameters) -> Self {
         let iss = parameters.iss;
         let first = iss.plus(1);
         Self {
@@ -115,9 +128,11 @@ impl Send {
             size: SegmentSize {
                 path: parameters.path_mss,
                 peer: parameters.default_mss,
+                floor: Mss::new(config.min_snd_mss),
                 options: 0,
                 gso_max: parameters.gso_max_size,
             },
+            pmtu: PathMtu::new(parameters.path_mss),
             board: Scoreboard::new(first),
             recovery: Recovery::new(iss),
             rtt: RttEstimator::new(),
@@ -192,6 +207,7 @@ mod tests {
         let size = SegmentSize {
             path: Mss::new(1460),
             peer: Mss::new(1400),
+            floor: Mss::MIN,
             options: 12,
             gso_max: 65_536,
         };

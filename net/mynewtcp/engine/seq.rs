@@ -277,6 +277,15 @@ impl Mss {
         Self::new(self.0.saturating_sub(options))
     }
 
+    /// The larger of the two.
+    pub const fn largest(self, other: Self) -> Self {
+        if other.0 > self.0 {
+            other
+        } else {
+            self
+        }
+    }
+
     /// The smaller of the two.
     pub const fn smallest(self, other: Self) -> Self {
         if other.0 < self.0 {

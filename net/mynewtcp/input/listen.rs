@@ -74,7 +74,11 @@ pub(crate) fn receive(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
                 demux::forget_time_wait(&waiting);
                 on_syn(sk, skb, segment, Some(iss_floor));
             }
-            TimeWaitVerdict::Drop | TimeWaitVerdict::Ack(_) => {
+            TimeWaitVerdict::Forget => {
+                demux::forget_time_wait(&waiting);
+                skb.drop_with(reason::TIME_WAIT);
+            }
+            TimeWaitVerdict::Drop | TimeWaitVerdict::Limited | TimeWaitVerdict::Ack(_) => {
                 skb.drop_with(reason::TIME_WAIT);
             }
         },
@@ -218,7 +222,12 @@ fn to_half_open(sk: &mut Locked<'_>, request: &RequestRef, skb: SkBuff, segment:
         }
         HalfOpenVerdict::Retransmit => answer(request),
         HalfOpenVerdict::Reply(transmit) => send(request, &transmit),
-        HalfOpenVerdict::Forget => demux::forget_request(request),
+        HalfOpenVerdict::Forget => {
+            note(sk, Event::EmbryonicRsts);
+            demux::forget_request(request);
+        }
+        HalfOpenVerdict::Limited => note(sk, Event::AckSkippedSynRecv),
+        HalfOpenVerdict::Deferred => note(sk, Event::DeferAcceptDrop),
         HalfOpenVerdict::Drop => {}
     }
     skb.consume();

@@ -19,7 +19,10 @@ use crate::linux::skb::{
     reason,
     SkBuff, //
 };
-use crate::mib::Namespace;
+use crate::mib::{
+    Event,
+    Namespace, //
+};
 use crate::output::{
     ports_of,
     Header, //
@@ -51,6 +54,8 @@ pub(crate) fn receive(
 ) {
     match verdict(waiting, segment) {
         TimeWaitVerdict::Drop => {}
+        TimeWaitVerdict::Limited => namespace.note(Event::AckSkippedTimeWait),
+        TimeWaitVerdict::Forget => demux::forget_time_wait(waiting),
         TimeWaitVerdict::Ack(transmit) => {
             if rx.may_reply(&skb) {
                 acknowledge(&skb, rx, &transmit);

@@ -117,14 +117,14 @@ impl Connection {
             };
             if clock.rejects(cx.now, ts.val) {
                 cx.shell.count(Counter::PawsRejected, 1);
-                self.acknowledge_unacceptable(cx, segment);
+                self.acknowledge_unacceptable(cx, segment, Counter::AckSkippedPaws);
                 return Step::Done;
             }
         }
         if !self.rcv.accepts(segment) {
             cx.shell.count(Counter::BeyondWindow, 1);
             if !is_reset {
-                self.acknowledge_unacceptable(cx, segment);
+                self.acknowledge_unacceptable(cx, segment, Counter::AckSkippedSeq);
                 self.take_ack_of_probe(cx, segment);
             }
             return Step::Done;
@@ -160,8 +160,13 @@ impl Connection {
     }
 
     /// Tells the peer what we expect. Data deserves it each time, because its acknowledgment may
-    /// have been lost; empty segments only so often, or two confused hosts would never stop.
-    fn acknowledge_unacceptable<S: Shell>(&mut self, cx: &mut Context<'_, S>, segment: &Segment) {
+    /// have been lost; empty segments only so often. `skipped` counts those that had to go without.
+    fn acknowledge_unacceptable<S: Shell>(
+        &mut self,
+        cx: &mut Context<'_, S>,
+        segment: &Segment,
+        skipped: Counter,
+    ) {
         if segment.control == Control::Syn {
             self.challenge(cx);
         } else if !segment.is_empty() {
@@ -169,20 +174,24 @@ impl Connection {
             self.rcv.ack.now();
         } else if self
             .challenges
-            .permit(cx.now, cx.config.challenge_ack_limit)
+            .permit_answer(cx.now, cx.config.invalid_ratelimit)
         {
             self.rcv.ack.now();
+        } else {
+            cx.shell.count(skipped, 1);
         }
     }
 
     /// A challenge acknowledgment (RFC 5961): who really is our peer will know what to do.
     fn challenge<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
-        if self
-            .challenges
-            .permit(cx.now, cx.config.challenge_ack_limit)
+        let (now, config) = (cx.now, cx.config);
+        if self.challenges.permit_answer(now, config.invalid_ratelimit)
+            && self.challenges.permit(now, config.challenge_ack_limit)
         {
             cx.shell.count(Counter::ChallengeAcks, 1);
             self.rcv.ack.now();
+        } else {
+            cx.shell.count(Counter::AckSkippedChallenge, 1);
         }
     }
 
@@ -243,7 +252,32 @@ impl Connection {
             | StateName::FinWait2
             | StateName::CloseWait
             | StateName::Closing
-            | StateName::LastAck => self.soft_error = Some(error),
+            | StateName::LastAck => {
+                self.soft_error = Some(error);
+                self.revert_back_off(cx, quoted, error);
+            }
+        }
+    }
+
+    /// A router that says that it has no way for our retransmission has taken the place of the
+    /// congestion that the back-off assumes (RFC 6069, section 4.1): try again sooner.
+    fn revert_back_off<S: Shell>(&mut self, cx: &Context<'_, S>, quoted: SeqNum, error: IcmpError) {
+        let no_way = match error {
+            IcmpError::NetworkUnreachable | IcmpError::HostUnreachable => true,
+            IcmpError::ProtocolUnreachable
+            | IcmpError::PortUnreachable
+            | IcmpError::Prohibited
+            | IcmpError::TimeExceeded
+            | IcmpError::ParameterProblem => false,
+        };
+        let before = self.rto(cx);
+        if !no_way || quoted != self.snd.una || !self.snd.rtt.revert_back_off() {
+            return;
+        }
+        let sooner = before.minus(self.rto(cx));
+        if let Some(at) = self.timers.deadline(Timer::Retransmit) {
+            let at = at.before(sooner).max(cx.now);
+            self.timers.arm(Timer::Retransmit, at);
         }
     }
 
@@ -251,10 +285,10 @@ impl Connection {
     ///
     /// What is under way and no longer fits is sent again, in segments of the new size.
     pub fn on_mtu_change<S: Shell>(&mut self, cx: &mut Context<'_, S>, path_mss: Mss) {
-        let smaller = path_mss < self.snd.size.path;
-        self.snd.size.path = path_mss;
-        let mss = self.snd.size.mss();
-        self.window.raise_to(mss);
+        let before = self.snd.size.mss();
+        self.snd.pmtu.on_route(path_mss);
+        let mss = self.follow_path_mtu();
+        let smaller = mss < before;
         if smaller && self.state.is_synchronized() {
             let una = self.snd.data_una();
             self.snd.board.mark_front_lost(cx.shell, una, mss.octets());

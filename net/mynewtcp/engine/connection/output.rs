@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What goes out. `data` holds the two kinds of transmissions with payload.
+//! What goes out. `data` holds the two kinds of transmissions with payload, `probe` those that
+//! find out how large a segment may be.
 
 mod data;
+mod probe;
 
 use crate::engine::buffer::{
     Context,
@@ -240,10 +242,12 @@ impl Connection {
     /// The user's patience runs from the last progress.
     fn arm_user_timeout<S: Shell>(&mut self, cx: &Context<'_, S>) {
         let owed = self.snd.has_outstanding() || self.snd.unsent() > 0;
+        let una = self.snd.una;
+        let since = self.snd.patience.waiting_since(cx.now, owed.then_some(una));
         if cx.config.user_timeout == Delta::ZERO || !owed {
             self.timers.stop(Timer::UserTimeout);
-        } else if !self.timers.is_armed(Timer::UserTimeout) {
-            let at = cx.now.after(cx.config.user_timeout);
+        } else {
+            let at = since.after(cx.config.user_timeout);
             self.timers.arm(Timer::UserTimeout, at);
         }
     }

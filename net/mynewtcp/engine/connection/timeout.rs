@@ -12,10 +12,12 @@ use crate::engine::counters::Counter;
 use crate::engine::error::ConnectionError;
 use crate::engine::send::persist::Attempt;
 use crate::engine::send::scoreboard::Reneged;
+use crate::engine::state::handshake::Reset;
 use crate::engine::state::{
     State,
     StateName, //
 };
+use crate::engine::time::Delta;
 use crate::engine::timers::Timer;
 
 impl Connection {
@@ -45,7 +47,8 @@ impl Connection {
     fn on_retransmit_timeout<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         let limit = match self.state() {
             StateName::Closed => return,
-            StateName::SynSent | StateName::SynReceived => cx.config.syn_retries,
+            StateName::SynSent => self.syn_limit(cx),
+            StateName::SynReceived => cx.config.syn_retries,
             StateName::Established
             | StateName::FinWait1
             | StateName::FinWait2
@@ -55,11 +58,7 @@ impl Connection {
                 if !self.snd.has_outstanding() {
                     return;
                 }
-                if self.user.closed {
-                    cx.config.orphan_retries
-                } else {
-                    cx.config.retries2
-                }
+                self.retry_limit(cx)
             }
         };
         cx.shell.count(Counter::Timeouts, 1);
@@ -68,11 +67,42 @@ impl Connection {
             self.give_up(cx);
             return;
         }
-        self.snd.rtt.back_off();
+        if self.backs_off(cx) {
+            self.snd.rtt.back_off();
+        }
         if self.state.is_synchronized() {
+            self.doubt_path_mtu(cx);
             self.enter_loss(cx, first);
         } else {
             self.snd.control_lost = true;
+        }
+    }
+
+    /// SYNs sent again at most: first those that do not back off, then those that do.
+    fn syn_limit<S: Shell>(&self, cx: &Context<'_, S>) -> u8 {
+        let linear = cx.config.syn_linear_timeouts;
+        cx.config.syn_retries.saturating_add(linear)
+    }
+
+    /// The time-out doubles, except for the first SYNs: their loss is rarely congestion.
+    fn backs_off<S: Shell>(&self, cx: &Context<'_, S>) -> bool {
+        self.state() != StateName::SynSent
+            || self.snd.patience.retransmits > cx.config.syn_linear_timeouts
+    }
+
+    /// How often the peer may stay silent. Nobody but this host suffers from a connection without
+    /// a user, so it ends sooner, and at once when ICMP has named the reason.
+    fn retry_limit<S: Shell>(&self, cx: &Context<'_, S>) -> u8 {
+        /// Over 100 s with the shortest time-out: R2 of RFC 9293, 3.8.3 (MUST-21).
+        const ENOUGH: u8 = 8;
+        if !self.user.closed {
+            return cx.config.retries2;
+        }
+        let is_slow = self.rto(cx) >= cx.config.rto_max;
+        match cx.config.orphan_retries {
+            _ if is_slow && self.soft_error.is_some() => 0,
+            0 => ENOUGH,
+            retries => retries,
         }
     }
 
@@ -104,12 +134,16 @@ impl Connection {
     }
 
     fn give_up<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+        self.give_up_with(cx, None);
+    }
+
+    fn give_up_with<S: Shell>(&mut self, cx: &mut Context<'_, S>, reset: Option<Reset>) {
         cx.shell.count(Counter::AbortOnTimeout, 1);
         let error = match self.soft_error {
             Some(icmp) => ConnectionError::Icmp(icmp),
             None => ConnectionError::TimedOut,
         };
-        self.fail(cx, error, None);
+        self.fail(cx, error, reset);
     }
 
     /// Something is queued, nothing is under way, and it has been so long enough: send what the
@@ -122,11 +156,8 @@ impl Connection {
             self.snd.force_partial = true;
             return;
         }
-        let limit = if self.user.closed {
-            cx.config.orphan_retries
-        } else {
-            cx.config.retries2
-        };
+        // A peer that answers lives, however long its window stays closed: only silence counts.
+        let limit = self.retry_limit(cx).max(1);
         match self.snd.patience.on_probe(limit) {
             Attempt::Again => {
                 cx.shell.count(Counter::WindowProbes, 1);
@@ -146,10 +177,9 @@ impl Connection {
             self.timers.arm(Timer::Keepalive, at);
             return;
         }
-        if self.snd.patience.keepalives >= cx.config.keepalive_probes {
+        if self.peer_is_dead(cx) {
             let reset = self.reset();
-            cx.shell.count(Counter::AbortOnTimeout, 1);
-            self.fail(cx, ConnectionError::TimedOut, Some(reset));
+            self.give_up_with(cx, Some(reset));
             return;
         }
         self.snd.patience.keepalives = self.snd.patience.keepalives.saturating_add(1);
@@ -157,6 +187,16 @@ impl Connection {
         self.snd.probe_due = true;
         let at = cx.now.after(cx.config.keepalive_interval);
         self.timers.arm(Timer::Keepalive, at);
+    }
+
+    /// Enough probes have gone unanswered; or, if the user has said how long that may take, it has
+    /// taken so long (RFC 5482, section 4.2).
+    fn peer_is_dead<S: Shell>(&self, cx: &Context<'_, S>) -> bool {
+        let probes = self.snd.patience.keepalives;
+        if cx.config.user_timeout == Delta::ZERO {
+            return probes >= cx.config.keepalive_probes;
+        }
+        probes > 0 && cx.now.since(self.rcv.last_at) >= cx.config.user_timeout
     }
 
     fn on_fin_wait_2_timeout<S: Shell>(&mut self, cx: &mut Context<'_, S>) {

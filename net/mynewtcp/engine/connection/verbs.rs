@@ -155,8 +155,8 @@ impl Connection {
     pub fn set_keepalive<S: Shell>(&mut self, cx: &mut Context<'_, S>, on: bool) {
         self.user.keepalive = on;
         if on && self.state.is_synchronized() {
-            let at = cx.now.after(cx.config.keepalive_time);
-            self.timers.arm(Timer::Keepalive, at);
+            let due = self.rcv.last_at.after(cx.config.keepalive_time);
+            self.timers.arm(Timer::Keepalive, due.max(cx.now));
         } else {
             self.timers.stop(Timer::Keepalive);
         }

@@ -99,16 +99,19 @@ pub fn simultaneous_open() -> Outcome {
     pair.b.is_in(StateName::Established, "b is not ESTABLISHED")
 }
 
-/// A SYN is sent syn_retries times more, ever more slowly, and then no more.
+/// A SYN is sent syn_linear_timeouts times more at the same pace, then syn_retries times ever more
+/// slowly, and then no more.
 pub fn syn_is_repeated_then_times_out() -> Outcome {
     let mut end = connecting(PLAIN)?;
-    let mut last = crate::engine::time::Delta::ZERO;
-    for _ in 0..=end.config.syn_retries {
+    let linear = end.config.syn_linear_timeouts;
+    let mut expected = end.config.rto_initial;
+    for sent in 0..=linear + end.config.syn_retries {
         let syn = end.transmit("no SYN")?;
         ensure(syn.control == Control::Syn && syn.seq == ISS, "wrong SYN")?;
-        let passed = end.wait()?;
-        ensure(passed > last, "no back-off")?;
-        last = passed;
+        if sent > linear {
+            expected = expected.times(2);
+        }
+        ensure(end.wait()? == expected, "wrong back-off")?;
     }
     let error = end.connection.error();
     ensure(error == Some(ConnectionError::TimedOut), "not timed out")?;
@@ -145,6 +148,11 @@ pub fn half_open_repeats_then_gives_up() -> Outcome {
     ensure(
         verdict == HalfOpenVerdict::Retransmit,
         "SYN again is not answered",
+    )?;
+    let verdict = half.on_segment(now, &PLAIN, &syn);
+    ensure(
+        verdict == HalfOpenVerdict::Limited,
+        "SYNs are answered without limit",
     )?;
     for _ in 0..PLAIN.synack_retries {
         let early = half.on_timeout(now, &PLAIN);

@@ -18,6 +18,7 @@ use crate::engine::selftest::{
     Outcome, //
 };
 use crate::engine::seq::SeqNum;
+use crate::engine::time::Delta;
 use crate::engine::wire::{
     Control,
     Segment, //
@@ -37,7 +38,9 @@ pub fn exact_number_resets() -> Outcome {
     end.silent("a reset was answered")
 }
 
+/// The provocation is challenged, if the last one is long enough ago.
 fn is_challenge(end: &mut End, provocation: &Segment) -> Outcome {
+    end.now = end.now.after(end.config.invalid_ratelimit);
     end.receive(provocation);
     end.is_in(StateName::Established, "a guess was believed")?;
     let ack = end.transmit("no challenge")?;
@@ -50,6 +53,7 @@ fn is_challenge(end: &mut End, provocation: &Segment) -> Outcome {
 /// A reset elsewhere in the window is challenged, so often and no more; outside it is ignored.
 pub fn other_numbers_are_challenged() -> Outcome {
     let mut end = End::established()?;
+    end.config.invalid_ratelimit = Delta::ZERO;
     let guess = segment(Control::Rst, NXT.plus(7), None, 0);
     for _ in 0..end.config.challenge_ack_limit {
         is_challenge(&mut end, &guess)?;
@@ -70,6 +74,39 @@ pub fn syn_in_window_is_challenged() -> Outcome {
         &segment(Control::Syn, NXT.plus(7), Some(ISS.plus(1)), 0),
     )?;
     is_challenge(&mut end, &segment(Control::Syn, IRS, None, 0))
+}
+
+/// However many segments are wrong: answers that carry nothing are `invalid_ratelimit` apart.
+pub fn answers_are_rate_limited() -> Outcome {
+    let mut end = End::established()?;
+    let guess = segment(Control::Rst, NXT.plus(7), None, 0);
+    let stale = segment(Control::None, NXT.minus(1), Some(ISS.plus(1)), 0);
+    is_challenge(&mut end, &guess)?;
+    for wrong in [guess, stale, segment(Control::Syn, IRS, None, 0)] {
+        end.receive(&wrong);
+        end.silent("answered too soon")?;
+    }
+    is_challenge(&mut end, &stale)?;
+    // Data is another matter: the acknowledgment of it may have been lost.
+    for _ in 0..3 {
+        end.receive(&segment(Control::None, NXT.minus(5), Some(ISS.plus(1)), 5));
+        end.transmit("old data is not acknowledged")?;
+    }
+    Ok(())
+}
+
+/// RFC 5961, 5.2: an acknowledgment from before any window that the peer can have known is
+/// challenged, and what comes with it is not taken.
+pub fn stale_acknowledgment_is_challenged() -> Outcome {
+    let mut end = End::established()?;
+    let oldest = ISS.plus(1).minus(20_000);
+    is_challenge(
+        &mut end,
+        &segment(Control::None, NXT, Some(oldest.minus(1)), 10),
+    )?;
+    ensure(end.shell.delivered == 0, "its data was taken")?;
+    end.receive(&segment(Control::None, NXT, Some(oldest), 10));
+    ensure(end.shell.delivered == 10, "a possible one was refused")
 }
 
 /// RFC 9293, 3.6.1: data that nobody will read any more is answered with a reset.

@@ -4,7 +4,11 @@
 
 use crate::engine::config::Config;
 use crate::engine::send::rtt::RttEstimator;
-use crate::engine::time::Delta;
+use crate::engine::seq::SeqNum;
+use crate::engine::time::{
+    Delta,
+    Instant, //
+};
 
 /// What to do after one more try went unanswered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +31,10 @@ pub(crate) struct Patience {
     unanswered: u8,
     /// Keepalive probes in a row that nobody answered.
     pub(crate) keepalives: u8,
+    /// Since when SND.UNA has been where it is although something was owed, zero if nothing is.
+    waiting_since: Instant,
+    /// Where it is.
+    waiting_at: SeqNum,
 }
 
 impl Patience {
@@ -36,7 +44,22 @@ impl Patience {
             probes: 0,
             unanswered: 0,
             keepalives: 0,
+            waiting_since: Instant::ZERO,
+            waiting_at: SeqNum::new(0),
         }
+    }
+
+    /// Since when there has been no progress: SND.UNA is `una` now, or nothing is owed.
+    pub(crate) fn waiting_since(&mut self, now: Instant, una: Option<SeqNum>) -> Instant {
+        match una {
+            Some(una) if self.waiting_since != Instant::ZERO && una == self.waiting_at => {}
+            Some(una) => {
+                self.waiting_since = now;
+                self.waiting_at = una;
+            }
+            None => self.waiting_since = Instant::ZERO,
+        }
+        self.waiting_since
     }
 
     /// One more retransmission time-out; `limit` are allowed.

@@ -106,6 +106,13 @@ impl RttEstimator {
         self.backoff = self.backoff.saturating_add(1);
     }
 
+    /// One expiry is not to count as congestion. `false` if there is none.
+    pub(crate) fn revert_back_off(&mut self) -> bool {
+        let had_one = self.backoff > 0;
+        self.backoff = self.backoff.saturating_sub(1);
+        had_one
+    }
+
     /// A SYN had to be sent again, and no measurement came of the handshake.
     ///
     ///   "the RTO MUST be re-initialized to 3 seconds when data transmission begins (i.e., after

@@ -34,8 +34,8 @@ pub(crate) struct Handshake {
     pub(crate) sack: bool,
     /// SYN-ACKs sent.
     pub(crate) sent: u8,
-    /// When the last one was.
-    pub(crate) sent_at: Instant,
+    /// When the last one was; `None` if nobody remembers.
+    pub(crate) sent_at: Option<Instant>,
 }
 
 /// No connection; possibly the last traces of one.

@@ -5,10 +5,7 @@
 use crate::engine::config::Config;
 use crate::engine::recv::PeerClock;
 use crate::engine::seq::SeqNum;
-use crate::engine::time::{
-    Delta,
-    Instant, //
-};
+use crate::engine::time::Instant;
 use crate::engine::wire::{
     Control,
     Segment,
@@ -38,6 +35,10 @@ pub struct TimeWait {
 pub enum TimeWaitVerdict {
     /// Nothing to do.
     Drop,
+    /// It deserves an answer, and another had one just now (`TCPACKSkippedTimeWait`).
+    Limited,
+    /// The peer has reset the old connection: forget this object.
+    Forget,
     /// Send this acknowledgment. The deadline may have moved: ask again.
     Ack(Transmit),
     /// A SYN that begins a new incarnation: if somebody listens, forget this object and treat the
@@ -51,8 +52,6 @@ pub enum TimeWaitVerdict {
 impl TimeWait {
     /// Room for every window that the old incarnation may have had under way.
     const ISS_DISTANCE: u32 = 65_535 + 2;
-    /// Answers to unacceptable segments are no more frequent than this.
-    const ANSWER_INTERVAL: Delta = Delta::from_millis(500);
 
     /// A connection has closed, with these numbers.
     pub(crate) fn new(
@@ -105,23 +104,52 @@ impl TimeWait {
     ) -> TimeWaitVerdict {
         match segment.control {
             // "Ignore RST segments in TIME-WAIT state." (RFC 1337, section 3, F1)
-            Control::Rst => TimeWaitVerdict::Drop,
-            Control::Syn => self.on_syn(now, segment),
+            Control::Rst if config.rfc1337 || segment.seq != self.rcv_nxt => TimeWaitVerdict::Drop,
+            Control::Rst => TimeWaitVerdict::Forget,
+            Control::Syn => self.on_syn(now, config, segment),
             Control::None | Control::Fin => self.on_other(now, config, segment),
         }
     }
 
-    fn on_syn(&mut self, now: Instant, segment: &Segment) -> TimeWaitVerdict {
-        let newer_clock = match (self.timestamps, segment.options.timestamps) {
-            (Some(clock), Some(ts)) => clock.recent.wrapping_sub(ts.val) as i32 <= -1,
-            (Some(_), None) | (None, Some(_)) | (None, None) => false,
+    /// RFC 6191, section 2: a SYN with a newer timestamp begins a new incarnation, and so does one
+    /// with a higher sequence number, unless its timestamp is an old one.
+    fn on_syn(&mut self, now: Instant, config: &Config, segment: &Segment) -> TimeWaitVerdict {
+        let (newer_clock, old) = match (self.timestamps, segment.options.timestamps) {
+            (Some(clock), Some(ts)) => {
+                let newer = (ts.val.wrapping_sub(clock.recent) as i32) > 0;
+                (newer, clock.rejects(now, ts.val))
+            }
+            (Some(_), None) | (None, Some(_)) | (None, None) => (false, false),
         };
-        if segment.ack.is_none() && (newer_clock || segment.seq.after(self.rcv_nxt)) {
+        let higher = segment.seq.after(self.rcv_nxt) && !old;
+        if segment.ack.is_none() && (newer_clock || higher) {
             return TimeWaitVerdict::Reuse {
-                iss_floor: self.snd_nxt.plus(Self::ISS_DISTANCE),
+                iss_floor: self.iss_floor(),
             };
         }
-        self.answer(now)
+        self.answer(now, config)
+    }
+
+    /// The lowest ISS of a new incarnation: beyond all that the old one may have under way.
+    fn iss_floor(&self) -> SeqNum {
+        self.snd_nxt.plus(Self::ISS_DISTANCE)
+    }
+
+    /// Our side wants to connect to the same peer from the same port again. The lowest ISS for
+    /// that, if the configuration allows it and timestamps tell the new segments from the old.
+    pub fn on_connect(&self, now: Instant, config: &Config, is_loopback: bool) -> Option<SeqNum> {
+        /// `tw_reuse`: yes.
+        const ALWAYS: u8 = 1;
+        /// `tw_reuse`: over loopback only.
+        const LOOPBACK: u8 = 2;
+        let allowed = match config.tw_reuse {
+            ALWAYS => true,
+            LOOPBACK => is_loopback,
+            _ => false,
+        };
+        let clock = self.timestamps?;
+        let rested = now.since(clock.recent_at) > config.tw_reuse_delay;
+        (allowed && rested && config.timestamps).then(|| self.iss_floor())
     }
 
     fn on_other(&mut self, now: Instant, config: &Config, segment: &Segment) -> TimeWaitVerdict {
@@ -130,7 +158,7 @@ impl TimeWait {
             (Some(_), None) | (None, Some(_)) | (None, None) => false,
         };
         if old || segment.ack.is_none() {
-            return self.answer(now);
+            return self.answer(now, config);
         }
         // "The only thing that can arrive in this state is a retransmission of the remote FIN.
         // Acknowledge it, and restart the 2 MSL timeout." (RFC 9293, 3.10.7.4)
@@ -141,15 +169,16 @@ impl TimeWait {
         if segment.is_empty() && segment.seq == self.rcv_nxt {
             return TimeWaitVerdict::Drop;
         }
-        self.answer(now)
+        self.answer(now, config)
     }
 
     /// An unacceptable segment is told what we have, but not at any rate that the peer likes: two
     /// hosts that both think the other is wrong would otherwise never stop.
-    fn answer(&mut self, now: Instant) -> TimeWaitVerdict {
-        if self.answered_at != Instant::ZERO && now.since(self.answered_at) < Self::ANSWER_INTERVAL
+    fn answer(&mut self, now: Instant, config: &Config) -> TimeWaitVerdict {
+        if self.answered_at != Instant::ZERO
+            && now.since(self.answered_at) < config.invalid_ratelimit
         {
-            return TimeWaitVerdict::Drop;
+            return TimeWaitVerdict::Limited;
         }
         self.answered_at = now;
         TimeWaitVerdict::Ack(self.acknowledge(now))
@@ -159,7 +188,11 @@ impl TimeWait {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::wire::Ports;
+    use crate::engine::time::Delta;
+    use crate::engine::wire::{
+        Ports,
+        Timestamps, //
+    };
 
     const CONFIG: Config = Config::DEFAULT;
     const NOW: Instant = Instant::from_nanos(1 << 40);
@@ -203,6 +236,76 @@ mod tests {
             tw.on_segment(NOW, &CONFIG, &old),
             TimeWaitVerdict::Ack(_)
         ));
-        assert_eq!(tw.on_segment(NOW, &CONFIG, &old), TimeWaitVerdict::Drop);
+        assert_eq!(tw.on_segment(NOW, &CONFIG, &old), TimeWaitVerdict::Limited);
+    }
+
+    #[test]
+    fn exact_reset_ends_it_without_rfc_1337() {
+        let config = Config {
+            rfc1337: false,
+            ..CONFIG
+        };
+        let mut tw = time_wait();
+        for (seq, verdict) in [
+            (899, TimeWaitVerdict::Drop),
+            (901, TimeWaitVerdict::Drop),
+            (900, TimeWaitVerdict::Forget),
+        ] {
+            let rst = segment(seq, None, Control::Rst);
+            assert_eq!(tw.on_segment(NOW, &config, &rst), verdict);
+        }
+    }
+
+    /// One that has last seen 100 on the peer's clock.
+    fn with_clock() -> TimeWait {
+        let clock = PeerClock {
+            recent: 100,
+            recent_at: NOW,
+            offset: 0,
+        };
+        TimeWait::new(
+            NOW,
+            &CONFIG,
+            SeqNum::new(500),
+            SeqNum::new(900),
+            Some(clock),
+        )
+    }
+
+    #[test]
+    fn timestamps_decide_on_reuse_by_a_syn() {
+        for (seq, val, reuse) in [
+            (100, 101, true),
+            (901, 100, true),
+            (100, 100, false),
+            (901, 99, false),
+            (901, 0x8000_0065, false),
+        ] {
+            let mut syn = segment(seq, None, Control::Syn);
+            syn.options.timestamps = Some(Timestamps { val, ecr: 0 });
+            let verdict = with_clock().on_segment(NOW, &CONFIG, &syn);
+            let reused = matches!(verdict, TimeWaitVerdict::Reuse { .. });
+            assert_eq!(reused, reuse, "{seq} {val}");
+        }
+    }
+
+    #[test]
+    fn connect_reuses_with_timestamps_and_after_a_rest() {
+        let later = NOW.after(Delta::from_millis(1001));
+        let with = |tw_reuse| Config { tw_reuse, ..CONFIG };
+        let tw = with_clock();
+        let floor = Some(SeqNum::new(500 + 65_537));
+        assert_eq!(tw.on_connect(later, &with(1), false), floor);
+        assert_eq!(tw.on_connect(later, &with(2), true), floor);
+        assert_eq!(tw.on_connect(later, &with(2), false), None);
+        assert_eq!(tw.on_connect(later, &with(0), true), None);
+        let soon = NOW.after(Delta::from_millis(1000));
+        assert_eq!(tw.on_connect(soon, &with(1), true), None);
+        assert_eq!(time_wait().on_connect(later, &with(1), true), None);
+        let bare = Config {
+            timestamps: false,
+            ..with(1)
+        };
+        assert_eq!(tw.on_connect(later, &bare, true), None);
     }
 }

@@ -282,7 +282,7 @@ impl Host {
             }
             HalfOpenVerdict::Reply(transmit) => self.put(&transmit, out)?,
             HalfOpenVerdict::Forget => self.half_open = None,
-            HalfOpenVerdict::Drop => {}
+            HalfOpenVerdict::Limited | HalfOpenVerdict::Deferred | HalfOpenVerdict::Drop => {}
         }
         Ok(())
     }
@@ -296,7 +296,11 @@ impl Host {
         if let Some(time_wait) = &mut self.time_wait {
             match time_wait.on_segment(now, &self.plan.config, segment) {
                 TimeWaitVerdict::Ack(transmit) => return self.put(&transmit, out),
-                TimeWaitVerdict::Drop => return Ok(()),
+                TimeWaitVerdict::Drop | TimeWaitVerdict::Limited => return Ok(()),
+                TimeWaitVerdict::Forget => {
+                    self.time_wait = None;
+                    return Ok(());
+                }
                 TimeWaitVerdict::Reuse { .. } => return Ok(()),
             }
         }

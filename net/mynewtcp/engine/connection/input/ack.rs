@@ -41,7 +41,7 @@ impl Connection {
         // "If the ACK acks something not yet sent (SEG.ACK > SND.NXT), then send an ACK, drop the
         // segment, and return."
         if ack.after(self.snd.nxt) {
-            self.acknowledge_unacceptable(cx, segment);
+            self.acknowledge_unacceptable(cx, segment, Counter::AckSkippedSeq);
             return Step::Done;
         }
         // "The ACK value is considered acceptable only if it is in the range of ((SND.UNA -
@@ -56,6 +56,8 @@ impl Connection {
         if ack.before(self.snd.una) {
             return Step::Continue;
         }
+        // The path works: what ICMP said of it is over.
+        self.soft_error = None;
         let updated = self.update_send_window(segment, ack);
         let prior_flight = self.snd.flight_size_bytes();
         let news = self.take_sack_blocks(cx, segment, ack);
@@ -132,6 +134,7 @@ impl Connection {
             .on_cumulative_ack(cx.shell, from, self.snd.data_una());
         self.measure_rtt(cx, segment, &acked);
         self.snd.patience.on_progress();
+        self.on_mtu_probe_acked(cx);
         if segment.payload_len == 0 {
             cx.shell.count(Counter::PureAcks, 1);
         }
@@ -268,7 +271,11 @@ impl Connection {
             1,
         );
         let mss = self.snd.size.mss();
-        let ssthresh = self.congestion.on_congestion(&self.window, mss, flight);
+        let ssthresh = if self.on_mtu_probe_lost(cx) {
+            self.window.cwnd_bytes
+        } else {
+            self.congestion.on_congestion(&self.window, mss, flight)
+        };
         self.window.ssthresh_bytes = ssthresh;
         self.window.cwnd_bytes = ssthresh;
         self.snd.recovery.enter_recovery(self.snd.nxt);

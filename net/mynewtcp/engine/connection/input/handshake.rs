@@ -80,7 +80,7 @@ impl Connection {
         self.rcv.synchronize(segment.seq);
         self.rcv.last_at = cx.now;
         self.negotiate(cx.now, cx.config, segment);
-        self.on_syn_acked(cx);
+        self.on_syn_acked(cx, Some(self.snd.control_sent_at));
         self.snd.window.set(segment, self.snd.una);
         self.rcv.ack.now();
         self.transition(cx, |state| match state {
@@ -149,15 +149,15 @@ impl Connection {
     ) -> Self {
         let mut connection = Self::new(cx.config, parameters);
         let first = handshake.iss.plus(1);
-        connection.snd = Send::new(&Parameters {
+        let parameters = Parameters {
             iss: handshake.iss,
             ..*parameters
-        });
+        };
+        connection.snd = Send::new(cx.config, &parameters);
         connection.ts_offset = handshake
             .timestamps
             .map_or(connection.ts_offset, |c| c.offset);
         connection.snd.nxt = first;
-        connection.snd.control_sent_at = handshake.sent_at;
         connection.snd.patience.retransmits = handshake.sent.saturating_sub(1);
         connection.snd.size.peer = handshake.peer_mss;
         connection.snd.window.scale = handshake.peer_scale.unwrap_or_default();
@@ -168,7 +168,7 @@ impl Connection {
         connection.rcv.sack = handshake.sack;
         connection.snd.recovery.sack = handshake.sack;
         connection.use_timestamps(handshake.timestamps);
-        connection.on_syn_acked(cx);
+        connection.on_syn_acked(cx, handshake.sent_at);
         connection.snd.window.set(segment, first);
         cx.shell.count(Counter::PassiveOpens, 1);
         connection.transition(cx, |_| State::Established(Established::new()));
@@ -183,16 +183,17 @@ impl Connection {
         };
     }
 
-    /// Our SYN has arrived.
-    fn on_syn_acked<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+    /// Our SYN, last sent at `sent_at`, has arrived.
+    fn on_syn_acked<S: Shell>(&mut self, cx: &mut Context<'_, S>, sent_at: Option<Instant>) {
         self.snd.una = self.snd.nxt;
         self.snd.syn_acked = true;
         self.snd.control_lost = false;
-        if self.snd.patience.retransmits == 0 {
-            let rtt = cx.now.since(self.snd.control_sent_at);
-            self.snd.rtt.on_sample(rtt);
-        } else {
-            self.snd.rtt.on_repeated_handshake();
+        match sent_at {
+            Some(at) if self.snd.patience.retransmits == 0 => {
+                self.snd.rtt.on_sample(cx.now.since(at));
+            }
+            Some(_) => self.snd.rtt.on_repeated_handshake(),
+            None => {}
         }
         self.snd.patience.on_progress();
         self.timers.stop(Timer::Retransmit);
@@ -236,7 +237,7 @@ impl Connection {
             self.reply_reset(ack);
             return Step::Done;
         }
-        self.on_syn_acked(cx);
+        self.on_syn_acked(cx, Some(self.snd.control_sent_at));
         self.snd.window.set(segment, ack);
         let fin = self.snd.write_seq;
         self.transition(cx, |state| match state {

@@ -26,7 +26,7 @@ use crate::engine::wire::{
 
 impl Connection {
     /// Octets that the congestion window still allows.
-    fn congestion_allows(&self) -> u32 {
+    pub(super) fn congestion_allows(&self) -> u32 {
         self.window.cwnd_bytes.saturating_sub(self.snd.pipe_bytes())
     }
 
@@ -104,6 +104,9 @@ impl Connection {
             return self.poll_new_fin(cx);
         }
         self.restart_after_idle(cx);
+        if let Some(probe) = self.poll_mtu_probe(cx) {
+            return Some(probe);
+        }
         let limits = self.limits(cx);
         let len = self.new_data_len(&limits)?;
         let range = SeqRange::new(self.snd.nxt, len);
@@ -191,7 +194,7 @@ impl Connection {
         Some(self.data_transmit(cx, range, true))
     }
 
-    fn data_transmit<S: Shell>(
+    pub(super) fn data_transmit<S: Shell>(
         &mut self,
         cx: &mut Context<'_, S>,
         range: SeqRange,
@@ -214,7 +217,7 @@ impl Connection {
     }
 
     /// The shell had no memory: the next try is the timer's.
-    fn wait_for_memory<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+    pub(super) fn wait_for_memory<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         cx.shell.count(Counter::TransmitFailed, 1);
         let at = cx.now.after(cx.config.resource_probe_interval);
         self.timers.arm_earlier(Timer::Pacing, at);
