@@ -43,6 +43,9 @@ kunit: ## the tests inside the kernel, in all three kernels
 sim: ## the engine's tests and SEEDS simulated runs
 	@SEEDS=$(SEEDS) scripts/test cargo sim
 
+figures: ## write the table of simulated goodput and recovery times again
+	@scripts/env cargo run --release --quiet -p mynewtcp-sim -- --figures --write
+
 selftest: ## real programs in guests, in all three kernels
 	@scripts/test selftest-um selftest-x86 selftest-debug
 
@@ -86,5 +89,5 @@ help: ## this list
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
 		/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: run shell bench test test-long check format kunit sim selftest docs kernel-um \
+.PHONY: run shell bench test test-long check format kunit sim figures selftest docs kernel-um \
 	kernel-x86 kernel-debug deb apply check-tree revert env clean distclean help

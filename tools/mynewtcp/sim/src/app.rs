@@ -12,7 +12,7 @@ use mynewtcp_engine::engine::connection::{
 };
 
 use crate::rng::{
-    stream_octet,
+    stream_octets,
     Rng, //
 };
 use crate::scenario::{
@@ -36,6 +36,8 @@ pub struct App {
     pub written: u64,
     /// Octets read and found right.
     pub read: u64,
+    /// When it last read something.
+    pub read_last_at: u64,
     write_at: u64,
     read_at: u64,
     /// The peer's end has been announced.
@@ -58,6 +60,7 @@ impl App {
             expected,
             written: 0,
             read: 0,
+            read_last_at: 0,
             write_at: 0,
             read_at: plan.read_start,
             peer_closed: false,
@@ -106,9 +109,8 @@ impl App {
             if n == 0 {
                 return None;
             }
-            let (stream, at) = (self.out_stream, self.written);
-            let octets = (0..n as u32).map(|i| stream_octet(stream, at + u64::from(i)));
-            cx.shell.write(octets, connection.size_goal());
+            let octets = stream_octets(self.out_stream, self.written, n as usize);
+            cx.shell.write(octets.into_iter(), connection.size_goal());
             self.written += n;
             let more = self.rng.chance(self.plan.more) && self.written < self.plan.total;
             connection.send(cx, n as u32, more).ok()?;
@@ -128,12 +130,12 @@ impl App {
                 return Ok(Some(self.read_at));
             }
             let n = self.rng.octaves(1, self.plan.read_max) as usize;
-            for octet in cx.shell.read(n) {
-                if octet != stream_octet(self.in_stream, self.read) {
-                    return Err(format!("octet {} is wrong", self.read));
-                }
-                self.read += 1;
+            let octets = cx.shell.read(n);
+            if octets != stream_octets(self.in_stream, self.read, octets.len()) {
+                return Err(format!("wrong octets from {} on", self.read));
             }
+            self.read += octets.len() as u64;
+            self.read_last_at = now;
             if self.read > self.expected {
                 return Err("more octets than were written".into());
             }

@@ -10,11 +10,13 @@
 //! - [`host`], [`app`], [`link`], [`packet`], [`store`]: what the world is made of;
 //! - [`attack`]: peers and strangers that mean no good;
 //! - [`check`]: what must hold of the segments that a host sends;
+//! - [`figures`]: how fast and how fair it is, as a table;
 //! - [`rng`]: random numbers and the octets of the streams.
 
 pub mod app;
 pub mod attack;
 pub mod check;
+pub mod figures;
 pub mod host;
 pub mod judge;
 pub mod link;

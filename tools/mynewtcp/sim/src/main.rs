@@ -9,6 +9,10 @@ use std::sync::atomic::{
 };
 use std::time::Instant;
 
+use mynewtcp_sim::figures::{
+    figures,
+    KEPT, //
+};
 use mynewtcp_sim::rng::mix;
 use mynewtcp_sim::scenario::Scenario;
 use mynewtcp_sim::world::{
@@ -19,6 +23,7 @@ use mynewtcp_sim::world::{
 const USAGE: &str = "\
 usage: mynewtcp-sim [--seeds N] [--start N] [--jobs N]
        mynewtcp-sim --seed N [--trace]
+       mynewtcp-sim --figures [--write]
 
 Runs NEW_TCP's engine against itself over a simulated network. Each seed is one
 scenario. A failing seed is printed with the command that runs it alone.
@@ -27,7 +32,9 @@ scenario. A failing seed is printed with the command that runs it alone.
   --start N   begin with seed N (default 0)
   --jobs N    run N at a time (default: one per CPU)
   --seed N    run this seed alone, and say what it is about
-  --trace     with --seed: print every segment";
+  --trace     with --seed: print every segment
+  --figures   print the table of goodput, fairness and recovery times
+  --write     with --figures: keep it, for the tests to compare with";
 
 struct Arguments {
     seeds: u64,
@@ -35,6 +42,8 @@ struct Arguments {
     jobs: u64,
     seed: Option<u64>,
     trace: bool,
+    figures: bool,
+    write: bool,
 }
 
 impl Arguments {
@@ -45,6 +54,8 @@ impl Arguments {
             jobs: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
             seed: None,
             trace: false,
+            figures: false,
+            write: false,
         };
         while let Some(word) = words.next() {
             let mut number = || {
@@ -57,6 +68,8 @@ impl Arguments {
                 "--jobs" => arguments.jobs = number()?.max(1),
                 "--seed" => arguments.seed = Some(number()?),
                 "--trace" => arguments.trace = true,
+                "--figures" => arguments.figures = true,
+                "--write" => arguments.write = true,
                 "--help" | "-h" => return Err(String::new()),
                 _ => return Err(format!("unknown argument {word}")),
             }
@@ -67,6 +80,7 @@ impl Arguments {
 
 fn main() -> ExitCode {
     match Arguments::parse(std::env::args().skip(1)) {
+        Ok(arguments) if arguments.figures => show_figures(arguments.write),
         Ok(arguments) => match arguments.seed {
             Some(seed) => run_one(seed, arguments.trace),
             None => run_many(&arguments),
@@ -80,6 +94,17 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn show_figures(write: bool) -> ExitCode {
+    let table = figures();
+    if !write {
+        print!("{table}");
+    } else if let Err(why) = std::fs::write(KEPT, table) {
+        eprintln!("mynewtcp-sim: {KEPT}: {why}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
 }
 
 fn guarded(seed: u64, trace: bool) -> Result<Outcome, String> {

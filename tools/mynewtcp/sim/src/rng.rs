@@ -64,3 +64,31 @@ pub fn stream_octet(stream: u64, offset: u64) -> u8 {
     let word = mix(stream ^ (offset >> 3));
     (word >> ((offset & 7) * 8)) as u8
 }
+
+/// The `n` octets from `offset` on of the stream `stream`.
+pub fn stream_octets(stream: u64, offset: u64, n: usize) -> Vec<u8> {
+    let first = offset >> 3;
+    let skip = (offset & 7) as usize;
+    let words = (skip + n).div_ceil(8) as u64;
+    let mut octets = Vec::with_capacity(words as usize * 8);
+    for word in first..first + words {
+        octets.extend_from_slice(&mix(stream ^ word).to_le_bytes());
+    }
+    octets.truncate(skip + n);
+    octets.drain(..skip);
+    octets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_its_octets() {
+        for (offset, n) in [(0, 16), (3, 1), (5, 40), (7, 9), (1 << 33, 0)] {
+            let one_by_one = (0..n).map(|i| stream_octet(9, offset + i));
+            let octets: Vec<u8> = one_by_one.collect();
+            assert_eq!(stream_octets(9, offset, n as usize), octets);
+        }
+    }
+}

@@ -89,6 +89,16 @@ impl Payload for Bytes {
     }
 }
 
+/// The octets from `from` to `to` of a queue.
+fn copied(queue: &VecDeque<u8>, from: usize, to: usize) -> Vec<u8> {
+    let (head, tail) = queue.as_slices();
+    let border = head.len();
+    let mut octets = Vec::with_capacity(to - from);
+    octets.extend_from_slice(&head[from.min(border)..to.min(border)]);
+    octets.extend_from_slice(&tail[from.saturating_sub(border)..to.saturating_sub(border)]);
+    octets
+}
+
 /// Turns sequence numbers into positions that do not wrap, near a known one.
 #[derive(Clone, Copy, Debug)]
 struct Position {
@@ -250,7 +260,9 @@ impl Store {
     pub fn read(&mut self, n: usize) -> Vec<u8> {
         let n = n.min(self.unread.len());
         self.received.set(self.received.get() - n as u64);
-        self.unread.drain(..n).collect()
+        let octets = copied(&self.unread, 0, n);
+        self.unread.drain(..n);
+        octets
     }
 
     /// The payload of a transmission, which must lie within one sent chunk.
@@ -266,7 +278,7 @@ impl Store {
         }
         let from = (self.sent_from.of(range.start()) - self.sent_from.offset) as usize;
         let to = from + range.len() as usize;
-        Ok(self.outgoing.range(from..to).copied().collect())
+        Ok(copied(&self.outgoing, from, to))
     }
 
     /// Whether a transmission fails for want of memory.
@@ -343,15 +355,17 @@ impl SendQueue for Store {
 
     fn release(&mut self, upto: SeqNum) {
         let at = self.sent_from.of(upto);
-        let keep = self.sent.split_off(&at);
-        if let Some((start, (len, meta))) = self.sent.pop_last() {
+        while let Some(first) = self.sent.first_entry() {
+            let (start, (len, meta)) = (*first.key(), *first.get());
+            if start >= at {
+                break;
+            }
+            first.remove();
             let end = start + i64::from(len);
             if end > at {
                 self.sent.insert(at, ((end - at) as u32, meta));
             }
         }
-        self.sent.retain(|&start, _| start >= at);
-        self.sent.extend(keep);
         let n = (at - self.sent_from.offset) as usize;
         self.queued -= n as u64;
         self.outgoing.drain(..n);

@@ -155,6 +155,14 @@ impl World {
 
     /// Runs it until nothing more will happen, and judges how it ended.
     pub fn run(&mut self, scenario: &Scenario) -> Result<(), String> {
+        if self.run_until(scenario.limit)? {
+            return judge::judge(&self.hosts, scenario);
+        }
+        Err(judge::stuck(&self.hosts))
+    }
+
+    /// Runs it for so long. `true` if nothing more will happen.
+    pub fn run_until(&mut self, limit: u64) -> Result<bool, String> {
         for who in 0..self.hosts.len() {
             self.settle(who)?;
         }
@@ -168,14 +176,14 @@ impl World {
             }
             self.now = at;
             self.events += 1;
-            if at > scenario.limit || self.events > EVENT_LIMIT {
-                return Err(judge::stuck(&self.hosts));
+            if at > limit || self.events > EVENT_LIMIT {
+                return Ok(false);
             }
             if let Some(who) = self.step(event)? {
                 self.settle(who)?;
             }
         }
-        judge::judge(&self.hosts, scenario)
+        Ok(true)
     }
 
     /// An earlier wish has taken the place of this one.
