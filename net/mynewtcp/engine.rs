@@ -17,6 +17,7 @@
 //! - [`listener`]: connections that are being accepted, and [`cookie`]: what a listener need not
 //!   remember of them;
 //! - [`recv`], [`send`], [`congestion`], [`state`]: the parts a connection is made of;
+//! - [`fault`]: mistakes to test the provers with, in no kernel;
 //! - `selftest`: protocol vectors that run under `cargo test` and as KUnit in the kernel.
 
 #![forbid(unsafe_code)]
@@ -29,6 +30,7 @@ pub mod cookie;
 pub mod counters;
 pub mod error;
 pub mod event;
+pub mod fault;
 pub mod listener;
 pub mod recv;
 pub mod send;

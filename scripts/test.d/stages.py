@@ -67,6 +67,7 @@ def _stages(repo):
     cargo = (f"{scripts}/env", "cargo")
     seeds = os.environ.get("SEEDS", "1000")
     simulate = (*cargo, "run", "--release", "--quiet", "-p", "mynewtcp-sim", "--", "--seeds")
+    explore = (*cargo, "run", "--release", "--quiet", "-p", "mynewtcp-explore", "--")
     yield Stage("root", "the build root", (f"{scripts}/env", "setup"), build=True)
     yield _kernel(repo, "um", "build User-mode Linux")
     yield _kernel(repo, "x86", "build the kernel for QEMU")
@@ -95,6 +96,10 @@ def _stages(repo):
         "sim", f"{seeds} simulated runs over a bad link", (*simulate, seeds), ("cargo",)
     )
     yield Stage(
+        "explore", "everything that can happen in small worlds, cut off early",
+        (*explore, "--states", "60000"), ("cargo",),
+    )
+    yield Stage(
         "vm", "what scripts/vm promises", (f"{scripts}/vm.d/tests/run", "um"), ("kernel-um",)
     )
     yield _kunit(repo, "um")
@@ -113,6 +118,10 @@ def _stages(repo):
     yield _selftest(repo, "x86", 7200, name="selftest-x86-all", long=True)
     yield Stage(
         "sim-long", "100,000 simulated runs", (*simulate, "100000"), ("sim",), long=True
+    )
+    yield Stage(
+        "explore-long", "everything that can happen in small worlds",
+        (*explore, "--states", "3000000"), ("explore",), long=True,
     )
     yield Stage(
         "kernel-um-7.2", "a whole kernel of the release before",

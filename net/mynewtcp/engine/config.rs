@@ -104,6 +104,9 @@ pub struct Config {
     pub resource_probe_interval: Delta,
     /// Largest back-off between probes of a zero window.
     pub persist_max: Delta,
+    /// The mistake to make, for provers.
+    #[cfg(mynewtcp_prove)]
+    pub fault: Option<crate::engine::fault::Fault>,
 }
 
 impl Config {
@@ -148,6 +151,8 @@ impl Config {
         min_snd_mss: 48,
         resource_probe_interval: Delta::from_millis(100),
         persist_max: Delta::from_secs(120),
+        #[cfg(mynewtcp_prove)]
+        fault: None,
     };
 }
 

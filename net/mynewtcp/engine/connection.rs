@@ -100,6 +100,7 @@ pub use crate::engine::state::StateName;
 /// [`poll_event`]: Connection::poll_event
 /// [`poll_deadline`]: Connection::poll_deadline
 #[derive(Debug)]
+#[cfg_attr(mynewtcp_prove, derive(Clone))]
 pub struct Connection {
     state: State,
     snd: Send,

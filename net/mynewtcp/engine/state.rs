@@ -57,6 +57,7 @@ pub enum StateName {
 
 /// The state with what belongs to it.
 #[derive(Debug)]
+#[cfg_attr(mynewtcp_prove, derive(Clone))]
 pub(crate) enum State {
     Closed(Closed),
     SynSent(SynSent),

@@ -21,6 +21,7 @@ use crate::engine::error::{
     ConnectionError,
     IcmpError, //
 };
+use crate::engine::fault::Fault;
 use crate::engine::seq::{
     Mss,
     SeqNum, //
@@ -203,7 +204,7 @@ impl Connection {
                 // "If the RST bit is set and the sequence number does not exactly match the next
                 // expected sequence value, yet is within the current receive window, TCP endpoints
                 // MUST send an acknowledgment (challenge ACK)" (RFC 9293, 3.10.7.4)
-                if segment.seq == self.rcv.nxt {
+                if segment.seq == self.rcv.nxt || cx.config.has(Fault::AnyReset) {
                     self.on_reset(cx);
                 } else {
                     self.challenge(cx);

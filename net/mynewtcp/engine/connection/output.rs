@@ -12,6 +12,7 @@ use crate::engine::buffer::{
 };
 use crate::engine::connection::Connection;
 use crate::engine::counters::Counter;
+use crate::engine::fault::Fault;
 use crate::engine::recv::timestamp_clock;
 use crate::engine::seq::SeqNum;
 use crate::engine::state::handshake::Reset;
@@ -255,7 +256,8 @@ impl Connection {
     /// What is queued and cannot go is waited for too.
     fn arm_persist<S: Shell>(&mut self, cx: &Context<'_, S>) {
         let fin_is_unsent = self.state.fin() == Some(self.snd.nxt);
-        let owed = self.snd.unsent() > 0 || fin_is_unsent;
+        let waits = !cx.config.has(Fault::NoPersist);
+        let owed = waits && (self.snd.unsent() > 0 || fin_is_unsent);
         if owed && !self.snd.has_outstanding() && !self.timers.is_armed(Timer::Persist) {
             let interval = self.snd.patience.probe_interval(&self.snd.rtt, cx.config);
             self.timers.arm(Timer::Persist, cx.now.after(interval));

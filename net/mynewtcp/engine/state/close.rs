@@ -8,6 +8,7 @@ use crate::engine::state::time_wait::TimeWait;
 
 /// Our FIN is queued or sent, the peer's has not come.
 #[derive(Debug)]
+#[cfg_attr(mynewtcp_prove, derive(Clone))]
 pub(crate) struct FinWait1 {
     /// The sequence number of our FIN.
     pub(crate) fin: SeqNum,
@@ -15,10 +16,12 @@ pub(crate) struct FinWait1 {
 
 /// Our FIN is acknowledged, the peer's has not come.
 #[derive(Debug)]
+#[cfg_attr(mynewtcp_prove, derive(Clone))]
 pub(crate) struct FinWait2(());
 
 /// Our FIN is queued or sent, and the peer's came first.
 #[derive(Debug)]
+#[cfg_attr(mynewtcp_prove, derive(Clone))]
 pub(crate) struct Closing {
     /// The sequence number of our FIN.
     pub(crate) fin: SeqNum,
@@ -26,6 +29,7 @@ pub(crate) struct Closing {
 
 /// As [`Closing`], but the user closed after the peer: nothing remains to wait for.
 #[derive(Debug)]
+#[cfg_attr(mynewtcp_prove, derive(Clone))]
 pub(crate) struct LastAck {
     /// The sequence number of our FIN.
     pub(crate) fin: SeqNum,

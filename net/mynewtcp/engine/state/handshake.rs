@@ -40,6 +40,7 @@ pub(crate) struct Handshake {
 
 /// No connection; possibly the last traces of one.
 #[derive(Debug)]
+#[cfg_attr(mynewtcp_prove, derive(Clone))]
 pub(crate) struct Closed {
     /// What is left behind for the shell, until it has been told.
     pub(crate) time_wait: Option<TimeWait>,
@@ -58,6 +59,7 @@ pub(crate) struct Reset {
 
 /// We have sent a SYN, or are about to.
 #[derive(Debug)]
+#[cfg_attr(mynewtcp_prove, derive(Clone))]
 pub(crate) struct SynSent {
     /// A segment that acknowledged what we never sent is to be answered with this.
     pub(crate) reset: Option<Reset>,
@@ -65,6 +67,7 @@ pub(crate) struct SynSent {
 
 /// Two SYNs have crossed.
 #[derive(Debug)]
+#[cfg_attr(mynewtcp_prove, derive(Clone))]
 pub(crate) struct SynReceived {
     /// The user has closed already: FIN-WAIT-1 comes right after ESTABLISHED.
     pub(crate) fin_queued: bool,

@@ -10,10 +10,12 @@ use crate::engine::state::close::{
 
 /// Data flows both ways.
 #[derive(Debug)]
+#[cfg_attr(mynewtcp_prove, derive(Clone))]
 pub(crate) struct Established(());
 
 /// The peer has closed its side.
 #[derive(Debug)]
+#[cfg_attr(mynewtcp_prove, derive(Clone))]
 pub(crate) struct CloseWait(());
 
 impl Established {

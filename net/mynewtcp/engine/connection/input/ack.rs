@@ -14,6 +14,7 @@ use crate::engine::connection::input::Step;
 use crate::engine::connection::Connection;
 use crate::engine::counters::Counter;
 use crate::engine::event::Signal;
+use crate::engine::fault::Fault;
 use crate::engine::recv::timestamp_clock;
 use crate::engine::send::loss::is_lost;
 use crate::engine::send::recovery::Phase;
@@ -151,7 +152,12 @@ impl Connection {
         } else {
             self.timers.stop(Timer::Retransmit);
         }
-        if self.state.fin().is_some_and(|fin| ack.after(fin)) {
+        let early = u32::from(cx.config.has(Fault::FinAckedEarly));
+        if self
+            .state
+            .fin()
+            .is_some_and(|fin| ack.plus(early).after(fin))
+        {
             self.on_fin_acked(cx);
         }
     }

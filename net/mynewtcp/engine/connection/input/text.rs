@@ -12,6 +12,7 @@ use crate::engine::connection::Connection;
 use crate::engine::counters::Counter;
 use crate::engine::error::ConnectionError;
 use crate::engine::event::Signal;
+use crate::engine::fault::Fault;
 use crate::engine::recv::reassembly::{
     accept,
     Accepted, //
@@ -45,7 +46,11 @@ impl Connection {
         }
         let len = payload.len();
         let had_gap = self.rcv.has_gap();
-        match accept(&mut self.rcv, cx.shell, range.start(), payload) {
+        let mut start = range.start();
+        if cx.config.has(Fault::OrderIgnored) {
+            start = self.rcv.nxt;
+        }
+        match accept(&mut self.rcv, cx.shell, start, payload) {
             Accepted::InOrder(_) => {
                 self.pending.raise(Signal::Readable);
                 self.schedule_ack(cx, len);
@@ -91,7 +96,8 @@ impl Connection {
             }
             self.rcv.ack.now();
         }
-        if self.rcv.fin == Some(self.rcv.nxt) {
+        let early = cx.config.has(Fault::FinOvertakesData) && self.rcv.fin.is_some();
+        if self.rcv.fin == Some(self.rcv.nxt) || early {
             self.on_fin(cx);
         }
     }
