@@ -137,6 +137,11 @@ const ENGINE_NAMES: [(Counter, &str); Counter::COUNT] = [
     (Counter::WindowProbes, "WindowProbes"),
     (Counter::Keepalives, "Keepalives"),
     (Counter::TimeWaits, "TimeWaits"),
+    (Counter::HystartDelayDetect, "HystartDelayDetect"),
+    (Counter::HystartDelayCwnd, "HystartDelayCwnd"),
+    (Counter::DeliveredCe, "DeliveredCE"),
+    (Counter::EcnEchoes, "EcnEchoes"),
+    (Counter::EcnReductions, "EcnReductions"),
     (Counter::TransmitFailed, "TransmitFailed"),
 ];
 

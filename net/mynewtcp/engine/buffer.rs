@@ -158,6 +158,11 @@ pub trait Shell: SendQueue + ReceiveQueue {
 
     /// Memory of the whole protocol is short: windows must not grow.
     fn is_under_pressure(&self) -> bool;
+
+    /// The user has more to send and waits for room in the send buffer.
+    fn has_waiting_writer(&self) -> bool {
+        false
+    }
 }
 
 /// What surrounds each call into a connection.

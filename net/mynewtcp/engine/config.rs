@@ -3,6 +3,8 @@
 //! What an administrator tunes ([`Config`], per network namespace) and what one connection is
 //! born with ([`Parameters`]).
 
+use crate::engine::congestion::ecn::EcnMode;
+use crate::engine::congestion::Kind;
 use crate::engine::seq::{
     Mss,
     SeqNum, //
@@ -75,6 +77,15 @@ pub struct Config {
     pub keepalive_probes: u8,
     /// Initial congestion window in segments (RFC 6928).
     pub initial_cwnd: u16,
+    /// The congestion control algorithm of new connections (`tcp_congestion_control`).
+    pub congestion: Kind,
+    /// Who uses explicit congestion notification (`tcp_ecn`).
+    pub ecn: EcnMode,
+    /// A SYN that had to be sent again offers it no more (`tcp_ecn_fallback`).
+    pub ecn_fallback: bool,
+    /// A congestion window that was not used for a retransmission time-out shrinks
+    /// (`tcp_slow_start_after_idle`, RFC 2861).
+    pub slow_start_after_idle: bool,
     /// Offer and accept window scaling.
     pub window_scaling: bool,
     /// Offer and accept timestamps.
@@ -138,6 +149,10 @@ impl Config {
         keepalive_interval: Delta::from_secs(75),
         keepalive_probes: 9,
         initial_cwnd: 10,
+        congestion: Kind::DEFAULT,
+        ecn: EcnMode::Accept,
+        ecn_fallback: true,
+        slow_start_after_idle: true,
         window_scaling: true,
         timestamps: true,
         sack: true,

@@ -6,9 +6,11 @@
 //! - `input`: what the network brings, with `input/{handshake,ack,text}`;
 //! - `timeout`: what time brings;
 //! - `output`: what goes out, with `output/data`;
+//! - `control`: how much may be under way;
 //! - [`info`]: what may be known about it;
 //! - `invariants`: what must always hold.
 
+mod control;
 pub mod info;
 mod input;
 mod invariants;
@@ -24,6 +26,8 @@ use crate::engine::config::{
     Config,
     Parameters, //
 };
+use crate::engine::congestion::ecn::EcnState;
+use crate::engine::congestion::usage::Usage;
 use crate::engine::congestion::{
     Congestion,
     Window, //
@@ -107,6 +111,8 @@ pub struct Connection {
     rcv: Receive,
     window: Window,
     congestion: Congestion,
+    ecn: EcnState,
+    usage: Usage,
     timers: TimerTable,
     pending: Pending,
     challenges: Challenges,
@@ -188,7 +194,9 @@ impl Connection {
             snd,
             rcv: Receive::new(window, parameters.advertised_mss),
             window: cwnd,
-            congestion: Congestion::new(),
+            congestion: Congestion::new(config.congestion),
+            ecn: EcnState::default(),
+            usage: Usage::new(parameters.iss),
             timers: TimerTable::new(),
             pending: Pending::default(),
             challenges: Challenges::new(),

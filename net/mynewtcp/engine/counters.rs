@@ -76,6 +76,17 @@ pub enum Counter {
     Keepalives,
     /// Connections that went through TIME-WAIT (`TW`).
     TimeWaits,
+    /// Slow starts that ended because round trips had become longer (`TCPHystartDelayDetect`).
+    HystartDelayDetect,
+    /// The sum of their congestion windows, in segments (`TCPHystartDelayCwnd`).
+    HystartDelayCwnd,
+    /// Segments delivered with a mark of congestion, as their receivers echo it
+    /// (`TCPDeliveredCE`).
+    DeliveredCe,
+    /// Acknowledgments that echo a mark of congestion.
+    EcnEchoes,
+    /// Reductions of the congestion window because of a mark.
+    EcnReductions,
     /// Transmissions that the shell had no memory for (`TCPRetransFail` and kin).
     TransmitFailed,
 }

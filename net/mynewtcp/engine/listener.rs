@@ -32,6 +32,7 @@ use crate::engine::time::{
 };
 use crate::engine::wire::{
     Control,
+    Ecn,
     Options,
     SackBlocks,
     Segment,
@@ -130,6 +131,7 @@ impl HalfOpen {
                 offset: parameters.ts_offset,
             }),
             sack: options.sack_permitted && config.sack,
+            ecn: config.ecn.agrees(segment, config.congestion.needs_ecn()),
             sent: 0,
             sent_at: None,
         };
@@ -217,6 +219,10 @@ impl HalfOpen {
         let mut transmit = Transmit::bare(self.handshake.iss, Some(self.rcv_nxt()), Control::Syn);
         transmit.retransmission = self.handshake.sent > 0;
         transmit.window = self.handshake.window.initial_field();
+        transmit.ece = self.handshake.ecn;
+        if self.handshake.ecn && config.congestion.needs_ecn() {
+            transmit.ecn = Ecn::Ect0;
+        }
         transmit.options = Options {
             mss: Some(self.advertised_mss),
             window_scale: self

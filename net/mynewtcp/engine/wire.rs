@@ -5,13 +5,16 @@
 //! - [`header`]: [`Transmit`] and writing it out;
 //! - [`segment`]: [`Segment`] and reading it in;
 //! - [`options`]: the options of both;
+//! - [`ecn`]: the bits of the IP header that go with it;
 //! - [`checksum`]: RFC 1071, for everyone who has no checksum hardware to ask.
 
 pub mod checksum;
+pub mod ecn;
 pub mod header;
 pub mod options;
 pub mod segment;
 
+pub use ecn::Ecn;
 pub use header::{
     Ports,
     Transmit, //

@@ -3,8 +3,10 @@
 //! Reno (RFC 5681), counting octets (RFC 3465).
 
 use crate::engine::congestion::{
+    least_ssthresh,
     AckSample,
     Algorithm,
+    Cause,
     Window, //
 };
 use crate::engine::seq::Mss;
@@ -17,42 +19,41 @@ pub struct Reno {
 }
 
 impl Reno {
-    /// Nothing acknowledged yet.
-    pub const fn new() -> Self {
-        Self { acked_bytes: 0 }
+    /// Congestion avoidance: "1 full-sized segment per round-trip time" (RFC 5681, 3.1).
+    fn avoid(&mut self, window: &mut Window, mss: Mss, acked: u32) {
+        self.acked_bytes = self.acked_bytes.saturating_add(acked);
+        if self.acked_bytes >= window.cwnd_bytes {
+            self.acked_bytes = self.acked_bytes.saturating_sub(window.cwnd_bytes);
+            window.widen(mss.octets());
+        }
     }
 }
 
 impl Algorithm for Reno {
-    /// Slow start adds what was acknowledged; congestion avoidance adds "1 full-sized segment per
-    /// round-trip time" (RFC 5681, 3.1).
-    ///
-    /// A window that was not used is not known to be safe (RFC 7661): it grows only while the
-    /// flight is near it.
+    const NAME: &'static str = "reno";
+
+    fn new() -> Self {
+        Self { acked_bytes: 0 }
+    }
+
+    /// Slow start adds what was acknowledged.
     fn on_ack(&mut self, window: &mut Window, mss: Mss, sample: &AckSample) {
-        let used = sample.cwnd_limited
-            || (window.is_in_slow_start() && sample.flight_size_bytes > window.cwnd_bytes / 2);
-        if !used {
+        if !sample.may_grow(window) {
             return;
         }
         let mut acked = sample.acked_bytes;
         if window.is_in_slow_start() {
-            let room = window.ssthresh_bytes.saturating_sub(window.cwnd_bytes);
-            let step = acked.min(room);
-            window.cwnd_bytes = window.cwnd_bytes.saturating_add(step);
-            acked = acked.saturating_sub(step);
+            acked = window.slow_start(acked);
         }
-        self.acked_bytes = self.acked_bytes.saturating_add(acked);
-        if self.acked_bytes >= window.cwnd_bytes && !window.is_in_slow_start() {
-            self.acked_bytes = self.acked_bytes.saturating_sub(window.cwnd_bytes);
-            window.cwnd_bytes = window.cwnd_bytes.saturating_add(mss.octets());
+        if !window.is_in_slow_start() {
+            self.avoid(window, mss, acked);
         }
     }
 
     ///   "ssthresh = max (FlightSize / 2, 2*SMSS)" (RFC 5681, 3.1, equation 4)
-    fn on_congestion(&mut self, _window: &Window, mss: Mss, flight: u32) -> u32 {
+    fn on_congestion(&mut self, _window: &Window, mss: Mss, flight: u32, _cause: Cause) -> u32 {
         self.acked_bytes = 0;
-        (flight / 2).max(mss.octets().saturating_mul(2))
+        (flight / 2).max(least_ssthresh(mss))
     }
 
     fn on_timeout(&mut self) {
@@ -63,6 +64,7 @@ impl Algorithm for Reno {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::seq::SeqNum;
     use crate::engine::time::{
         Delta,
         Instant, //
@@ -77,6 +79,10 @@ mod tests {
             flight_size_bytes,
             cwnd_limited: true,
             srtt: Delta::ZERO,
+            rtt: None,
+            una: SeqNum::new(0),
+            nxt: SeqNum::new(0),
+            ece: false,
         }
     }
 
@@ -116,7 +122,8 @@ mod tests {
     #[test]
     fn ssthresh_has_a_floor() {
         let (mut reno, window) = (Reno::new(), Window::initial(10, MSS));
-        assert_eq!(reno.on_congestion(&window, MSS, 10_000), 5000);
-        assert_eq!(reno.on_congestion(&window, MSS, 100), 1072);
+        let mut left = |flight| reno.on_congestion(&window, MSS, flight, Cause::Loss);
+        assert_eq!(left(10_000), 5000);
+        assert_eq!(left(100), 1072);
     }
 }

@@ -305,6 +305,7 @@ impl Connection {
             // Last words are not repeated: the peer's next segment will earn others.
             return;
         }
+        self.ecn.on_transmit_failed(transmit);
         if !transmit.range.is_empty() {
             self.snd.board.mark_unsent(cx.shell, transmit.range.start());
         }

@@ -10,6 +10,7 @@ use crate::engine::buffer::{
     Context,
     Shell, //
 };
+use crate::engine::congestion::ecn::EcnMode;
 use crate::engine::connection::Connection;
 use crate::engine::counters::Counter;
 use crate::engine::fault::Fault;
@@ -27,6 +28,7 @@ use crate::engine::time::{
 use crate::engine::timers::Timer;
 use crate::engine::wire::{
     Control,
+    Ecn,
     Options,
     SackBlocks,
     Timestamps,
@@ -113,6 +115,7 @@ impl Connection {
         transmit.window = self.rcv.window.initial_field();
         transmit.retransmission = self.snd.nxt != self.snd.iss;
         transmit.options = self.syn_options(cx, answers);
+        self.mark_syn(cx, &mut transmit, answers);
         self.snd.nxt = self.snd.iss.plus(1);
         self.snd.control_lost = false;
         self.snd.control_sent_at = cx.now;
@@ -121,6 +124,20 @@ impl Connection {
         }
         self.arm_retransmit(cx);
         transmit
+    }
+
+    /// ECN on a SYN. An algorithm that needs marks sends its SYNs ECN-capable too, as Linux does:
+    /// a lost SYN costs a second.
+    fn mark_syn<S: Shell>(&mut self, cx: &Context<'_, S>, transmit: &mut Transmit, answers: bool) {
+        let needs = self.needs_ecn();
+        if answers {
+            transmit.ece = self.ecn.agreed;
+        } else if cx.config.ecn == EcnMode::On || needs {
+            self.ecn.offer(transmit, cx.config.ecn_fallback);
+        }
+        if needs && transmit.ece {
+            transmit.ecn = Ecn::Ect0;
+        }
     }
 
     /// A SYN offers what the configuration allows, a SYN-ACK what both sides want.
@@ -152,6 +169,9 @@ impl Connection {
     }
 
     fn poll_synchronized<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
+        if let Some(transmit) = self.poll_early_ack(cx) {
+            return Some(transmit);
+        }
         // Data carries no selective acknowledgments: they would make its segments shorter. So
         // what they have to say goes first.
         if self.rcv.ack.is_now() && !self.rcv.blocks.is_empty() {
@@ -170,6 +190,7 @@ impl Connection {
             self.snd.probe_due = false;
             return Some(self.transmit_probe(cx));
         }
+        self.note_usage(cx);
         self.arm_retransmit(cx);
         self.arm_persist(cx);
         self.arm_user_timeout(cx);
@@ -192,6 +213,7 @@ impl Connection {
             transmit.options.sack = SackBlocks::NONE;
         }
         self.snd.probe_due = false;
+        self.ecn.mark(&mut transmit, self.needs_ecn());
         self.on_ack_sent(cx.now, false);
         transmit
     }
@@ -200,7 +222,8 @@ impl Connection {
     /// what it will take. Nothing of the queue has to be cut up for it.
     fn transmit_probe<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Transmit {
         let seq = self.snd.una.minus(1);
-        let transmit = self.header(cx, seq, Control::None);
+        let mut transmit = self.header(cx, seq, Control::None);
+        self.ecn.mark(&mut transmit, self.needs_ecn());
         self.on_ack_sent(cx.now, false);
         transmit
     }

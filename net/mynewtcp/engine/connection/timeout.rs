@@ -6,7 +6,7 @@ use crate::engine::buffer::{
     Context,
     Shell, //
 };
-use crate::engine::congestion::Algorithm;
+use crate::engine::congestion::Cause;
 use crate::engine::connection::Connection;
 use crate::engine::counters::Counter;
 use crate::engine::error::ConnectionError;
@@ -114,7 +114,7 @@ impl Connection {
         // the value of ssthresh is held constant."
         if first {
             let flight = self.snd.flight_size_bytes();
-            self.window.ssthresh_bytes = self.congestion.on_congestion(&self.window, mss, flight);
+            self.reduce_window(Cause::Timeout, flight);
         }
         self.window.cwnd_bytes = mss.octets();
         self.congestion.on_timeout();

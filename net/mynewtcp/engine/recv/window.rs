@@ -80,6 +80,15 @@ impl ReceiveWindow {
         self.scale.scale_down(WindowSize::new(offered))
     }
 
+    /// The same for an acknowledgment of `nxt` that was due before others came: what rounding
+    /// adds becomes part of the promise.
+    pub(crate) fn repeat(&mut self, nxt: SeqNum) -> u16 {
+        let field = self.field(nxt);
+        let promise = nxt.plus(self.scale.scale_up(field).octets());
+        self.edge = self.edge.latest(promise);
+        field
+    }
+
     /// What the next segment should offer.
     ///
     /// RFC 9293, 3.8.6.2.2, keeps the right edge where it is until it can move by

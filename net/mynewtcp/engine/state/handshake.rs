@@ -32,6 +32,8 @@ pub(crate) struct Handshake {
     pub(crate) timestamps: Option<PeerClock>,
     /// Both may acknowledge selectively.
     pub(crate) sack: bool,
+    /// Both use explicit congestion notification.
+    pub(crate) ecn: bool,
     /// SYN-ACKs sent.
     pub(crate) sent: u8,
     /// When the last one was; `None` if nobody remembers.

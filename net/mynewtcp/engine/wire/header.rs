@@ -6,6 +6,7 @@ use crate::engine::seq::{
     SeqNum,
     SeqRange, //
 };
+use crate::engine::wire::ecn::Ecn;
 use crate::engine::wire::options::Options;
 use crate::engine::wire::segment::{
     Control,
@@ -38,8 +39,10 @@ pub struct Transmit {
     pub psh: bool,
     /// The ECN echo bit.
     pub ece: bool,
-    /// The congestion window reduced bit.
+    /// The congestion window reduced bit; of a superpacket's segments the first one has it.
     pub cwr: bool,
+    /// The ECN field of its IP header.
+    pub ecn: Ecn,
     /// The window field, already scaled.
     pub window: u16,
     /// The options.
@@ -62,6 +65,7 @@ impl Transmit {
             psh: false,
             ece: false,
             cwr: false,
+            ecn: Ecn::NotEct,
             window: 0,
             options: Options::NONE,
             range: SeqRange::new(seq, 0),
@@ -153,6 +157,7 @@ impl Transmit {
             urg: false,
             ece: self.ece,
             cwr: self.cwr,
+            ecn: self.ecn,
             window: self.window,
             header_len: self.header_len() as u8,
             payload_len: self.range.len(),

@@ -6,6 +6,7 @@ use crate::engine::seq::{
     SeqNum,
     SeqRange, //
 };
+use crate::engine::wire::ecn::Ecn;
 use crate::engine::wire::options::Options;
 use crate::engine::wire::{
     bits,
@@ -72,6 +73,9 @@ pub struct Segment {
     pub ece: bool,
     /// The congestion window reduced bit.
     pub cwr: bool,
+    /// The ECN field of its IP header. [`Segment::parse`] does not see that header and leaves
+    /// [`Ecn::NotEct`]: the shell fills it in.
+    pub ecn: Ecn,
     /// The window field, before scaling.
     pub window: u16,
     /// Octets of header, options included.
@@ -115,6 +119,7 @@ impl Segment {
             urg: flags & bits::URG != 0,
             ece: flags & bits::ECE != 0,
             cwr: flags & bits::CWR != 0,
+            ecn: Ecn::NotEct,
             window: u16::from_be_bytes([w0, w1]),
             header_len: header_len as u8,
             payload_len,

@@ -6,10 +6,8 @@ use crate::engine::buffer::{
     Context,
     Shell, //
 };
-use crate::engine::congestion::{
-    AckSample,
-    Algorithm, //
-};
+use crate::engine::congestion::Cause;
+use crate::engine::connection::control::News;
 use crate::engine::connection::input::Step;
 use crate::engine::connection::Connection;
 use crate::engine::counters::Counter;
@@ -62,6 +60,9 @@ impl Connection {
         let updated = self.update_send_window(segment, ack);
         let prior_flight = self.snd.flight_size_bytes();
         let news = self.take_sack_blocks(cx, segment, ack);
+        if self.ecn.is_echo(segment) {
+            self.on_echo(cx, prior_flight);
+        }
         if ack.after(self.snd.una) {
             self.on_new_ack(cx, segment, ack, prior_flight);
         } else if self.is_duplicate(segment, updated, news) {
@@ -142,8 +143,19 @@ impl Connection {
         if acked.bytes > 0 {
             self.pending.raise(Signal::Writable);
         }
-        self.advance_recovery(cx, &acked, prior_flight);
+        let rtt = acked
+            .oldest_sent_at
+            .filter(|_| !acked.retransmitted)
+            .map(|sent_at| cx.now.since(sent_at));
+        let news = News {
+            acked_bytes: acked.bytes,
+            prior_flight,
+            rtt,
+            ece: self.ecn.is_echo(segment),
+        };
+        self.advance_recovery(cx, &acked, news);
         self.snd.refresh();
+        self.usage.refresh(self.snd.una);
         self.timers.stop(Timer::Persist);
         self.timers.stop(Timer::UserTimeout);
         if self.snd.has_outstanding() {
@@ -187,25 +199,22 @@ impl Connection {
     }
 
     /// SND.UNA has advanced: congestion window and phase follow.
-    fn advance_recovery<S: Shell>(
-        &mut self,
-        cx: &mut Context<'_, S>,
-        acked: &Acked,
-        prior_flight: u32,
-    ) {
+    fn advance_recovery<S: Shell>(&mut self, cx: &mut Context<'_, S>, acked: &Acked, news: News) {
         let una = self.snd.una;
         let over = una.after_or_eq(self.snd.recovery.recovery_point);
         let mss = self.snd.size.mss();
         match self.snd.recovery.phase {
             Phase::Open => {
                 self.snd.recovery.dup_acks = 0;
-                self.grow_window(cx, acked.bytes, prior_flight);
+                self.on_data_acked(cx, news, true);
             }
             Phase::Recovery if over => {
+                self.on_data_acked(cx, news, false);
                 self.window.cwnd_bytes = self.window.ssthresh_bytes;
                 self.snd.recovery.leave();
             }
             Phase::Recovery => {
+                self.on_data_acked(cx, news, false);
                 self.snd.recovery.on_partial_ack(acked.bytes, mss);
                 if !self.rcv.sack {
                     let una = self.snd.data_una();
@@ -214,29 +223,12 @@ impl Connection {
                 }
             }
             Phase::Loss => {
-                self.grow_window(cx, acked.bytes, prior_flight);
+                self.on_data_acked(cx, news, true);
                 if over {
                     self.snd.recovery.leave();
                 }
             }
         }
-    }
-
-    fn grow_window<S: Shell>(
-        &mut self,
-        cx: &mut Context<'_, S>,
-        acked_bytes: u32,
-        flight_size_bytes: u32,
-    ) {
-        let sample = AckSample {
-            now: cx.now,
-            acked_bytes,
-            flight_size_bytes,
-            cwnd_limited: self.snd.cwnd_limited || self.snd.recovery.is_repairing(),
-            srtt: self.snd.rtt.srtt,
-        };
-        let mss = self.snd.size.mss();
-        self.congestion.on_ack(&mut self.window, mss, &sample);
     }
 
     fn on_dup_ack<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
@@ -276,14 +268,12 @@ impl Connection {
             },
             1,
         );
-        let mss = self.snd.size.mss();
-        let ssthresh = if self.on_mtu_probe_lost(cx) {
-            self.window.cwnd_bytes
+        if self.on_mtu_probe_lost(cx) {
+            self.window.ssthresh_bytes = self.window.cwnd_bytes;
         } else {
-            self.congestion.on_congestion(&self.window, mss, flight)
-        };
-        self.window.ssthresh_bytes = ssthresh;
-        self.window.cwnd_bytes = ssthresh;
+            self.reduce_window(Cause::Loss, flight);
+            self.window.cwnd_bytes = self.window.ssthresh_bytes;
+        }
         self.snd.recovery.enter_recovery(self.snd.nxt);
     }
 

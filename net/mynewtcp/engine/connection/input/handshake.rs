@@ -80,6 +80,7 @@ impl Connection {
         self.rcv.synchronize(segment.seq);
         self.rcv.last_at = cx.now;
         self.negotiate(cx.now, cx.config, segment);
+        self.ecn.on_syn_ack(segment);
         self.on_syn_acked(cx, Some(self.snd.control_sent_at));
         self.snd.window.set(segment, self.snd.una);
         self.rcv.ack.now();
@@ -100,6 +101,7 @@ impl Connection {
         self.rcv.synchronize(segment.seq);
         self.rcv.last_at = cx.now;
         self.negotiate(cx.now, cx.config, segment);
+        self.ecn.on_crossing_syn(segment, self.needs_ecn());
         self.snd.window.set(segment, self.snd.una);
         self.snd.control_lost = true;
         self.transition(cx, |state| match state {
@@ -167,6 +169,7 @@ impl Connection {
         connection.rcv.last_at = cx.now;
         connection.rcv.sack = handshake.sack;
         connection.snd.recovery.sack = handshake.sack;
+        connection.ecn.agreed = handshake.ecn;
         connection.use_timestamps(handshake.timestamps);
         connection.on_syn_acked(cx, handshake.sent_at);
         connection.snd.window.set(segment, first);

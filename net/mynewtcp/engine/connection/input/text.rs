@@ -44,6 +44,7 @@ impl Connection {
             self.fail(cx, ConnectionError::Aborted, Some(reset));
             return Step::Done;
         }
+        self.take_marks(segment);
         let len = payload.len();
         let had_gap = self.rcv.has_gap();
         let mut start = range.start();

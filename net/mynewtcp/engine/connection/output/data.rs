@@ -8,7 +8,6 @@ use crate::engine::buffer::{
     Shell,
     TxMeta, //
 };
-use crate::engine::congestion::Window;
 use crate::engine::connection::Connection;
 use crate::engine::counters::Counter;
 use crate::engine::send::recovery::Phase;
@@ -52,9 +51,7 @@ impl Connection {
             cx.shell.count(Counter::FastRetrans, 1);
         }
         let with_fin = range.end() == self.snd.write_seq && self.fin_was_sent();
-        let mut transmit = self.data_transmit(cx, range, with_fin);
-        transmit.retransmission = true;
-        Some(transmit)
+        Some(self.data_transmit(cx, range, with_fin, true))
     }
 
     /// How much of the lost `chunk` may be sent again now.
@@ -93,9 +90,7 @@ impl Connection {
             return None;
         }
         let range = SeqRange::new(self.snd.write_seq, 0);
-        let mut transmit = self.data_transmit(cx, range, true);
-        transmit.retransmission = true;
-        Some(transmit)
+        Some(self.data_transmit(cx, range, true, true))
     }
 
     pub(super) fn poll_new_data<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
@@ -123,7 +118,7 @@ impl Connection {
         if with_fin {
             self.snd.nxt = self.snd.nxt.plus(1);
         }
-        Some(self.data_transmit(cx, range, with_fin))
+        Some(self.data_transmit(cx, range, with_fin, false))
     }
 
     fn new_data_len(&mut self, limits: &Limits) -> Option<u32> {
@@ -171,15 +166,6 @@ impl Connection {
         }
     }
 
-    /// RFC 5681, 4.1: after an idle time-out the old window says nothing about the path.
-    fn restart_after_idle<S: Shell>(&mut self, cx: &Context<'_, S>) {
-        let idle = cx.now.since(self.snd.last_sent_at);
-        if !self.snd.has_outstanding() && idle > self.rto(cx) {
-            let restart = Window::initial(cx.config.initial_cwnd, self.snd.size.mss());
-            self.window.cwnd_bytes = self.window.cwnd_bytes.min(restart.cwnd_bytes);
-        }
-    }
-
     /// Our FIN travels with the last octets if the peer's window has room for it.
     fn fin_may_follow(&self, range: SeqRange) -> bool {
         self.state.fin() == Some(range.end()) && self.usable_window() > 0
@@ -191,7 +177,7 @@ impl Connection {
             return None;
         }
         self.snd.nxt = self.snd.nxt.plus(1);
-        Some(self.data_transmit(cx, range, true))
+        Some(self.data_transmit(cx, range, true, false))
     }
 
     pub(super) fn data_transmit<S: Shell>(
@@ -199,6 +185,7 @@ impl Connection {
         cx: &mut Context<'_, S>,
         range: SeqRange,
         with_fin: bool,
+        again: bool,
     ) -> Transmit {
         let control = if with_fin {
             self.snd.control_lost = false;
@@ -209,6 +196,8 @@ impl Connection {
         };
         let mut transmit = self.header(cx, range.start(), control);
         transmit.range = range;
+        transmit.retransmission = again;
+        self.ecn.mark(&mut transmit, self.needs_ecn());
         transmit.psh = !range.is_empty() && range.end() == self.snd.write_seq;
         self.on_ack_sent(cx.now, !range.is_empty());
         self.timers.stop(Timer::Persist);

@@ -93,7 +93,7 @@ impl Connection {
         self.snd.last_sent_at = cx.now;
         self.snd.pmtu.on_probe_sent(range, size);
         cx.shell.count(Counter::MtuProbes, 1);
-        let mut transmit = self.data_transmit(cx, range, false);
+        let mut transmit = self.data_transmit(cx, range, false, false);
         transmit.gso_size = u16::try_from(len).unwrap_or(u16::MAX);
         Some(transmit)
     }
