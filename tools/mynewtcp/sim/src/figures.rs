@@ -11,6 +11,7 @@ use mynewtcp_engine::engine::config::{
     Config,
     Parameters, //
 };
+use mynewtcp_engine::engine::congestion;
 use mynewtcp_engine::engine::seq::{
     Mss,
     SeqNum, //
@@ -34,28 +35,23 @@ pub const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots/fig
 /// Octets of an Ethernet packet.
 const PACKET: u64 = 1500;
 
-/// The congestion control algorithms that are compared.
+/// A congestion control algorithm that is compared.
 #[derive(Clone, Copy, Debug)]
-enum Algorithm {
-    Reno,
-}
+struct Algorithm(congestion::Kind);
 
 impl Algorithm {
-    const ALL: &'static [Self] = &[Self::Reno];
+    const ALL: &'static [Self] = &[Self(congestion::Kind::Reno), Self(congestion::Kind::Cubic)];
 
     fn name(self) -> &'static str {
-        match self {
-            Self::Reno => "reno",
-        }
+        self.0.name()
     }
 
     /// The configuration of a host that uses it.
     fn config(self) -> Config {
-        match self {
-            Self::Reno => Config {
-                time_wait: Delta::from_millis(1),
-                ..Config::DEFAULT
-            },
+        Config {
+            congestion: self.0,
+            time_wait: Delta::from_secs(60),
+            ..Config::DEFAULT
         }
     }
 }
