@@ -37,6 +37,9 @@ check: ## formatting, lints, floors, sizes
 format: ## format the Rust files
 	@scripts/check --format
 
+generate: ## write the documents and tables that are made of the source
+	@scripts/docs --write
+
 kunit: ## the tests inside the kernel, in all three kernels
 	@scripts/test kunit-um kunit-x86 kunit-debug
 
@@ -89,5 +92,5 @@ help: ## this list
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
 		/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: run shell bench test test-long check format kunit sim figures selftest docs kernel-um \
-	kernel-x86 kernel-debug deb apply check-tree revert env clean distclean help
+.PHONY: run shell bench test test-long check format generate kunit sim figures selftest docs \
+	kernel-um kernel-x86 kernel-debug deb apply check-tree revert env clean distclean help

@@ -109,7 +109,7 @@ pub(crate) fn enter_time_wait(
     let flow = ctx.flow();
     let waiting = Waiting {
         time_wait,
-        config: endpoint.config.clone(),
+        tuned: endpoint.tuned.clone(),
         port: Some(HeldPort::new(&endpoint.namespace, &flow, ctx)?),
     };
     let mini = Mini::new(ctx.net(), flow, waiting)?;

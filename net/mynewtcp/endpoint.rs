@@ -16,10 +16,7 @@ use kernel::sync::Arc;
 
 use crate::demux::lingering::HeldPort;
 use crate::engine::buffer::Context;
-use crate::engine::config::{
-    Config,
-    Parameters, //
-};
+use crate::engine::config::Parameters;
 use crate::engine::connection::Connection;
 use crate::engine::listener::{
     HalfOpen,
@@ -35,6 +32,11 @@ use crate::linux::addr::Flow;
 use crate::memory::ReceiveTuning;
 use crate::mib::Namespace;
 use crate::orphans::Orphan;
+use crate::tuning::{
+    Tunables,
+    Tuned,
+    Wishes, //
+};
 
 pub(crate) mod cb;
 pub(crate) mod drive;
@@ -205,9 +207,9 @@ pub(crate) enum Role {
     Connected(Connection),
 }
 
-/// What `setsockopt` asked for before there was a connection, or for the next one.
+/// What `setsockopt` asked for that the connection is told when it begins: no tunables.
 #[derive(Clone, Copy)]
-pub(crate) struct Wishes {
+pub(crate) struct Switches {
     /// TCP_NODELAY.
     pub(crate) nodelay: bool,
     /// TCP_CORK.
@@ -220,7 +222,7 @@ pub(crate) struct Wishes {
     pub(crate) no_linger2: bool,
 }
 
-impl Wishes {
+impl Switches {
     const NONE: Self = Self {
         nodelay: false,
         cork: false,
@@ -233,10 +235,9 @@ impl Wishes {
 /// Everything about a socket that its lock protects.
 pub(crate) struct Endpoint {
     pub(crate) role: Role,
-    /// The namespace's tunables as they were when the socket was made, with this socket's own
-    /// wishes on top.
-    pub(crate) config: Config,
-    pub(crate) wishes: Wishes,
+    /// The values that count for this socket.
+    pub(crate) tuned: Arc<Tuned>,
+    pub(crate) switches: Switches,
     pub(crate) namespace: Arc<Namespace>,
     /// Set while no user has the socket.
     pub(crate) orphan: Option<Orphan>,
@@ -249,11 +250,11 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// A new socket.
     pub(crate) fn fresh(namespace: Arc<Namespace>) -> Self {
-        let config = namespace.config.clone();
+        let tuned = namespace.tuning.current();
         Self {
             role: Role::Closed,
-            config,
-            wishes: Wishes::NONE,
+            tuned,
+            switches: Switches::NONE,
             namespace,
             orphan: None,
             receive_tuning: ReceiveTuning::new(),
@@ -265,13 +266,24 @@ impl Endpoint {
     pub(crate) fn child(&self) -> Self {
         Self {
             role: Role::Closed,
-            config: self.config.clone(),
-            wishes: self.wishes,
+            tuned: self.tuned.clone(),
+            switches: self.switches,
             namespace: self.namespace.clone(),
             orphan: None,
             receive_tuning: ReceiveTuning::new(),
             accept_queue: linux::sock::SockFifo::new(),
         }
+    }
+
+    /// The values that count for this socket now.
+    pub(crate) fn values(&mut self) -> &Tunables {
+        self.namespace.tuning.refresh(&mut self.tuned);
+        self.tuned.values()
+    }
+
+    /// Changes what this socket wants otherwise than its namespace.
+    pub(crate) fn wish(&mut self, change: impl FnOnce(&mut Wishes)) -> kernel::error::Result {
+        self.namespace.tuning.wish(&mut self.tuned, change)
     }
 
     /// The connection, if there is one.
@@ -311,7 +323,7 @@ impl Drop for Slot {
 pub(crate) struct Request {
     pub(crate) half_open: HalfOpen,
     pub(crate) parameters: Parameters,
-    pub(crate) config: Config,
+    pub(crate) tuned: Arc<Tuned>,
     /// Its place at the listener; none once it has left the table, which is before its memory
     /// goes.
     pub(crate) slot: Option<Slot>,
@@ -327,7 +339,7 @@ impl Request {
 /// What a connection in TIME-WAIT carries in the demux table.
 pub(crate) struct Waiting {
     pub(crate) time_wait: TimeWait,
-    pub(crate) config: Config,
+    pub(crate) tuned: Arc<Tuned>,
     /// Keeps the port from others; none once it has left the table.
     pub(crate) port: Option<HeldPort>,
 }
@@ -353,9 +365,9 @@ pub(crate) fn with_connection<R>(
     let (ctx, endpoint) = sk.split();
     let Endpoint {
         role,
-        config,
+        tuned,
         namespace,
-        wishes: _,
+        switches: _,
         orphan: _,
         receive_tuning: _,
         accept_queue: _,
@@ -363,13 +375,14 @@ pub(crate) fn with_connection<R>(
     let Role::Connected(connection) = role else {
         return None;
     };
+    namespace.tuning.refresh(tuned);
     let mut shell = EndpointShell {
         queues: ctx.queues(),
         namespace,
     };
     let mut cx = Context {
         now: now(),
-        config,
+        config: tuned.config(),
         shell: &mut shell,
     };
     Some(f(connection, &mut cx))

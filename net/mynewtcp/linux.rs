@@ -48,5 +48,5 @@ mod sockaddr;
 pub(crate) mod sockopt;
 pub(crate) mod state;
 pub(crate) mod statics;
-mod sysctl;
+pub(crate) mod sysctl;
 pub(crate) mod time;

@@ -91,6 +91,9 @@ pub(crate) fn grow_receive_buffer(sk: &mut Locked<'_>, n: u32) {
     if sk.rcvbuf_locked() || sk.under_memory_pressure() {
         return;
     }
+    if !sk.endpoint().get_mut().values().moderate_rcvbuf {
+        return;
+    }
     let Some((now, rtt)) = with_connection(sk, |connection, cx| (cx.now, connection.srtt())) else {
         return;
     };

@@ -9,8 +9,12 @@ use kernel::sync::atomic::{
 };
 
 use crate::demux::lingering::Lingering;
-use crate::engine::config::Config;
 use crate::engine::counters::Counter;
+use crate::sysctl::{
+    self,
+    Values, //
+};
+use crate::tuning::Tuning;
 
 /// Things that happen outside of any connection.
 #[derive(Clone, Copy)]
@@ -148,8 +152,12 @@ const ENGINE_NAMES: [(Counter, &str); Counter::COUNT] = [
 /// What all endpoints of one network namespace share.
 #[pin_data]
 pub(crate) struct Namespace {
-    /// The tunables that new endpoints copy.
-    pub(crate) config: Config,
+    /// What `net.mynewtcp.*` says.
+    #[pin]
+    pub(crate) sysctl: Values,
+    /// What it has set.
+    #[pin]
+    pub(crate) tuning: Tuning,
     /// Ports of connections in TIME-WAIT.
     #[pin]
     pub(crate) lingering: Lingering,
@@ -159,9 +167,10 @@ pub(crate) struct Namespace {
 
 impl Namespace {
     /// All counters at zero, all tunables at their defaults.
-    pub(crate) fn new() -> impl PinInit<Self> {
-        pin_init!(Self {
-            config: Config::DEFAULT,
+    pub(crate) fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            sysctl <- Values::new(),
+            tuning <- Tuning::new(sysctl::fresh()),
             lingering <- Lingering::new(),
             engine: [const { Atomic::new(0) }; Counter::COUNT],
             events: [const { Atomic::new(0) }; Event::COUNT],

@@ -17,6 +17,7 @@
 //! | [`demux`] | which socket a segment is for, and who owns which port |
 //! | [`socket`] | the system calls, one file per call |
 //! | [`memory`] [`orphans`] | buffer sizes, and sockets that nobody has open |
+//! | [`sysctl`] [`tuning`] | `net.mynewtcp.*`, and what sockets are tuned with |
 //! | [`mib`] | counters |
 //! | [`error`] | the engine's errors as errnos |
 
@@ -41,6 +42,8 @@ mod mib;
 mod orphans;
 mod output;
 mod socket;
+mod sysctl;
+mod tuning;
 
 use endpoint::Endpoint;
 use linux::{

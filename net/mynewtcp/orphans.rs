@@ -13,8 +13,8 @@ use crate::endpoint::Sock;
 /// How many there are, in all namespaces.
 static COUNT: Atomic<i64> = Atomic::new(0);
 
-/// How many there may be.
-const LIMIT: i64 = 8192;
+/// How many there may be (`net.mynewtcp.max_orphans`).
+pub(crate) static LIMIT: Atomic<i64> = Atomic::new(0);
 
 /// One orphan, from its making to the end of its socket.
 pub(crate) struct Orphan(());
@@ -35,8 +35,9 @@ impl Drop for Orphan {
 
 /// `sk` is one orphan too many, or holds memory that others need.
 pub(crate) fn are_too_many(sk: &Sock) -> bool {
-    if COUNT.load(Relaxed) > LIMIT {
-        kernel::pr_warn_once!("mynewtcp: {LIMIT} connections without a user is the limit\n");
+    let limit = LIMIT.load(Relaxed);
+    if COUNT.load(Relaxed) > limit {
+        kernel::pr_warn_once!("mynewtcp: {limit} connections without a user is the limit\n");
         return true;
     }
     sk.is_out_of_memory()

@@ -187,7 +187,7 @@ pub(crate) fn on_timer(sk: &mut Locked<'_>) {
 /// Lets routing look for another way when a connection gets no answer.
 fn doubt_route(sk: &mut Locked<'_>) {
     let is_opening = sk.state() == state::SYN_SENT;
-    let retries1 = sk.endpoint().config.retries1;
+    let retries1 = sk.endpoint().get_mut().values().config.retries1;
     let retransmits = with_connection(sk, |connection, cx| {
         connection.info(cx.now, cx.config).retransmits
     });

@@ -39,13 +39,26 @@ use crate::linux::sockopt::{
     OptOut, //
 };
 use crate::linux::statics::Statics;
+use crate::linux::sysctl::File;
 use crate::linux::time::Timeout;
 use crate::mib::Namespace;
 use crate::socket;
+use crate::sysctl;
 
 /// What a network namespace has of ours.
 pub(crate) struct PerNet {
     pub(crate) namespace: Arc<Namespace>,
+}
+
+/// Octets not yet transmitted from which on a socket counts as full.
+fn notsent_lowat(sk: &Sock) -> u32 {
+    match sk.shared().notsent_lowat() {
+        0 => sk
+            .net()
+            .get::<Endpoint>()
+            .map_or(u32::MAX, |net| net.namespace.tuning.notsent_lowat()),
+        own => own,
+    }
 }
 
 impl Protocol for Endpoint {
@@ -68,6 +81,22 @@ impl Protocol for Endpoint {
         Ok(PerNet {
             namespace: Arc::pin_init(Namespace::new(), GFP_KERNEL)?,
         })
+    }
+
+    fn sysctl_file(row: usize) -> Option<&'static File> {
+        sysctl::file(row)
+    }
+
+    fn sysctl_read(net: &PerNet, row: usize) -> Option<i64> {
+        sysctl::read(&net.namespace, row)
+    }
+
+    fn sysctl_write(net: &PerNet, row: usize, number: i64) -> Result {
+        sysctl::write(&net.namespace, row, number)
+    }
+
+    fn sysctl_init() {
+        sysctl::init_host();
     }
 
     fn show_counters(net: &Net, out: &SeqFile) {
@@ -163,9 +192,10 @@ impl Protocol for Endpoint {
         }
     }
 
-    fn memory_free(sk: &Sock, _wake: bool) -> bool {
-        let limit = sk.shared().notsent_lowat();
-        limit == 0 || sk.shared().unsent() < limit
+    fn memory_free(sk: &Sock, wake: bool) -> bool {
+        // Whoever has stopped writing is woken when half of the room is free.
+        let unsent = u64::from(sk.shared().unsent()) << u32::from(wake);
+        unsent < u64::from(notsent_lowat(sk))
     }
 
     fn receive(skb: SkBuff, rx: &Rx<'_>) {

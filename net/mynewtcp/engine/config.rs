@@ -12,7 +12,7 @@ use crate::engine::seq::{
 use crate::engine::time::Delta;
 
 /// The tunables that all connections of a namespace share. The defaults are those of Linux' TCP.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Smallest retransmission time-out.
     pub rto_min: Delta,

@@ -102,18 +102,26 @@ fn is_full(sk: &mut Locked<'_>) -> bool {
         note(sk, Event::ListenOverflows);
         return true;
     }
-    sk.shared().half_open() > sk.shared().backlog()
+    let half_open = sk.shared().half_open();
+    let most = sk.endpoint().get_mut().values().config.max_syn_backlog;
+    half_open > sk.shared().backlog() || half_open >= most
 }
 
 /// A segment that opens no connection. A listener answers only those that acknowledge something;
 /// others "should not arrive, and should be dropped" (RFC 9293, 3.10.7.2).
 fn refuse(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
-    let namespace = sk.endpoint().namespace.clone();
-    let rx = skb.rx();
-    if segment.ack.is_some() && rx.may_reply(&skb) {
-        reset(&skb, &rx, &namespace, segment);
+    if segment.ack.is_some() {
+        answer_with_reset(sk, &skb, segment);
     }
     skb.drop_with(reason::BAD_FLAGS);
+}
+
+fn answer_with_reset(sk: &mut Locked<'_>, skb: &SkBuff, segment: &Segment) {
+    let namespace = sk.endpoint().namespace.clone();
+    let rx = skb.rx();
+    if rx.may_reply(skb) {
+        reset(skb, &rx, &namespace, segment);
+    }
 }
 
 fn on_syn(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment, iss_floor: Option<SeqNum>) {
@@ -152,11 +160,11 @@ fn admit(
     }
     let (ctx, endpoint) = sk.split();
     let half_open =
-        HalfOpen::on_syn(now(), &endpoint.config, &parameters, segment).ok_or(EINVAL)?;
+        HalfOpen::on_syn(now(), endpoint.tuned.config(), &parameters, segment).ok_or(EINVAL)?;
     let request = Request {
         half_open,
         parameters,
-        config: endpoint.config.clone(),
+        tuned: endpoint.tuned.clone(),
         slot: Some(Slot::new(ctx.sock_ref())),
     };
     let request = demux::enter_request(&flow, ctx, skb, request)?;
@@ -178,7 +186,7 @@ fn key_of(sk: &Sock, flow: Flow) -> Flow {
 
 /// `mss`, but not more than the user asked for.
 pub(crate) fn wished_mss(sk: &mut Locked<'_>, mss: Mss) -> Mss {
-    match sk.endpoint().wishes.maxseg {
+    match sk.endpoint().switches.maxseg {
         0 => mss,
         wish => mss.smallest(Mss::new(wish)),
     }
@@ -188,9 +196,9 @@ pub(crate) fn wished_mss(sk: &mut Locked<'_>, mss: Mss) -> Mss {
 fn answer(request: &RequestRef) {
     let mut guard = request.lock();
     let Request {
-        half_open, config, ..
+        half_open, tuned, ..
     } = &mut *guard;
-    let transmit = half_open.transmit(now(), config);
+    let transmit = half_open.transmit(now(), tuned.config());
     let deadline = half_open.deadline();
     drop(guard);
     send(request, &transmit);
@@ -211,9 +219,9 @@ fn to_half_open(sk: &mut Locked<'_>, request: &RequestRef, skb: SkBuff, segment:
     let verdict = {
         let mut guard = request.lock();
         let Request {
-            half_open, config, ..
+            half_open, tuned, ..
         } = &mut *guard;
-        half_open.on_segment(now(), config, segment)
+        half_open.on_segment(now(), tuned.config(), segment)
     };
     match verdict {
         HalfOpenVerdict::Promote => {
@@ -239,6 +247,10 @@ fn promote(sk: &mut Locked<'_>, request: &RequestRef, skb: SkBuff, segment: &Seg
     if sk.shared().is_accept_queue_full() {
         note(sk, Event::ListenOverflows);
         note(sk, Event::ListenDrops);
+        if sk.endpoint().get_mut().values().config.abort_on_overflow {
+            demux::forget_request(request);
+            answer_with_reset(sk, &skb, segment);
+        }
         skb.drop_with(reason::LISTEN_OVERFLOW);
         return;
     }
@@ -291,7 +303,7 @@ fn connect_child(
     };
     let mut cx = Context {
         now: now(),
-        config: &endpoint.config,
+        config: endpoint.tuned.config(),
         shell: &mut shell,
     };
     let connection = half_open.into_connection(&mut cx, parameters, segment);
@@ -309,9 +321,12 @@ pub(crate) fn on_timer(request: &RequestRef) {
     let (verdict, deadline) = {
         let mut guard = request.lock();
         let Request {
-            half_open, config, ..
+            half_open, tuned, ..
         } = &mut *guard;
-        (half_open.on_timeout(now(), config), half_open.deadline())
+        (
+            half_open.on_timeout(now(), tuned.config()),
+            half_open.deadline(),
+        )
     };
     match verdict {
         HalfOpenTimeout::Early => request.arm(deadline.as_nanos()),

@@ -33,10 +33,10 @@ pub(crate) fn verdict(waiting: &TimeWaitRef, segment: &Segment) -> TimeWaitVerdi
     let (verdict, deadline) = {
         let mut guard = waiting.lock();
         let Waiting {
-            time_wait, config, ..
+            time_wait, tuned, ..
         } = &mut *guard;
         (
-            time_wait.on_segment(now(), config, segment),
+            time_wait.on_segment(now(), tuned.config(), segment),
             time_wait.deadline(),
         )
     };

@@ -15,8 +15,7 @@ use super::{
         IP_PROTOCOL, //
     },
     random,
-    statics::Statics,
-    sysctl::MemFile, //
+    statics::Statics, //
 };
 use kernel::{
     error::to_result,
@@ -28,7 +27,6 @@ enum Undo<E: Protocol> {
     SocketsCounter,
     Proto(&'static Statics<E>),
     PerNet(&'static Statics<E>),
-    MemFile(#[allow(dead_code, reason = "dropping it is its use")] MemFile),
     Offload4(&'static Statics<E>),
     Offload6(&'static Statics<E>),
     Protocol4(&'static Statics<E>),
@@ -49,7 +47,7 @@ impl<E: Protocol> Drop for Undo<E> {
                 }
                 Self::Proto(s) => b::proto_unregister(s.proto.get()),
                 Self::PerNet(s) => b::unregister_pernet_subsys(s.pernet.get()),
-                Self::MemFile(_) | Self::Tables(_) => {}
+                Self::Tables(_) => {}
                 Self::Offload4(s) => {
                     b::inet_del_offload(s.offload4.get(), IP_PROTOCOL);
                 }
@@ -94,13 +92,14 @@ struct Step<E: Protocol> {
 }
 
 impl<E: Protocol> Registration<E> {
-    const STEPS: [Step<E>; 12] = [
+    const STEPS: [Step<E>; 11] = [
         Step {
             name: "count sockets",
             v6: false,
             run: |_| {
                 random::init();
                 memory::init_limits();
+                E::sysctl_init();
                 // SAFETY: Nobody uses the counter yet.
                 to_result(unsafe {
                     b::newtcp_percpu_counter_init(&raw mut b::newtcp_sockets_allocated)
@@ -133,11 +132,6 @@ impl<E: Protocol> Registration<E> {
                 to_result(unsafe { b::register_pernet_subsys(s.pernet.get()) })
                     .map(|()| Undo::PerNet(s))
             },
-        },
-        Step {
-            name: "register net.mynewtcp.mem",
-            v6: false,
-            run: |s| MemFile::register(&s.sysctl_mem).map(Undo::MemFile),
         },
         Step {
             name: "register IPv4 segmentation",

@@ -40,6 +40,11 @@ pub(super) fn usable_pages() -> usize {
     unsafe { b::nr_free_buffer_pages() }
 }
 
+/// The same in octets.
+pub(crate) fn usable_bytes() -> usize {
+    usable_pages().saturating_mul(b::NEWTCP_PAGE_SIZE)
+}
+
 /// The first value of `net.mynewtcp.mem`: a sixteenth of the machine, with three quarters of
 /// that before anything is regulated and three halves before anything is refused. The same as
 /// TCP's, so that a machine with both has room for both.

@@ -148,7 +148,7 @@ fn set_up<E: Protocol>(net: &Net) -> Result {
     unsafe { (*state).private = KBox::into_raw(per_net).cast() };
     let undo = ScopeGuard::new(|| tear_down::<E>(net));
     seq_file::register::<E>(net)?;
-    sysctl::register(net).inspect_err(|_| seq_file::unregister(net))?;
+    sysctl::register::<E>(net).inspect_err(|_| seq_file::unregister(net))?;
     undo.dismiss();
     Ok(())
 }

@@ -34,6 +34,7 @@ use super::{
         OptOut, //
     },
     statics::Statics,
+    sysctl::File,
     time::Timeout,
 };
 use core::mem::offset_of;
@@ -70,6 +71,18 @@ pub(crate) trait Protocol: Send + Sized + Unpin + 'static {
 
     /// The object of a new namespace.
     fn net_init(net: &Net) -> Result<Self::Net>;
+
+    /// The file of `net.mynewtcp` in row `row`, `None` behind the last one.
+    fn sysctl_file(row: usize) -> Option<&'static File>;
+
+    /// What the file of a row says; `None` if it has no number.
+    fn sysctl_read(net: &Self::Net, row: usize) -> Option<i64>;
+
+    /// `number`, which is in the file's range, was written to the file of a row.
+    fn sysctl_write(net: &Self::Net, row: usize, number: i64) -> Result;
+
+    /// Sets what belongs to the host, before the first namespace is.
+    fn sysctl_init();
 
     /// Writes the counters of a namespace, one to a line.
     fn show_counters(net: &Net, out: &SeqFile);

@@ -13,8 +13,7 @@ use super::{
         family,
         netns,
         offload,
-        rx,
-        sysctl, //
+        rx, //
     },
 };
 use core::cell::UnsafeCell;
@@ -51,7 +50,6 @@ pub(crate) struct Statics<E: Protocol> {
     pub(super) offload4: CStatic<b::net_offload>,
     pub(super) offload6: CStatic<b::net_offload>,
     pub(super) pernet: CStatic<b::pernet_operations>,
-    pub(super) sysctl_mem: CStatic<[b::ctl_table; 1]>,
 }
 
 impl<E: Protocol> Statics<E> {
@@ -71,7 +69,6 @@ impl<E: Protocol> Statics<E> {
             offload4: CStatic::new(offload::table4()),
             offload6: CStatic::new(offload::table6()),
             pernet: CStatic::new(netns::table::<E>()),
-            sysctl_mem: CStatic::new(sysctl::mem_table()),
         }
     }
 }

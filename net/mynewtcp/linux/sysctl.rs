@@ -1,52 +1,136 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `net.mynewtcp.*`: `mem` for the machine, in the first namespace only; `wmem` and `rmem` in
-//! every namespace.
+//! The files below `/proc/sys/net/mynewtcp`: the protocol says which there are and what a number
+//! changes; here is how they are shown, read and written.
 
 use super::{
     bindings as b,
     net::Net,
-    statics::CStatic, //
+    proto::Protocol, //
 };
 use core::ptr::null_mut;
 use kernel::{
     alloc::flags::GFP_KERNEL,
+    error::from_result,
     ffi,
-    prelude::*,
-    str::as_char_ptr_in_const_context, //
+    prelude::*, //
 };
 
 /// Where the files are, below `/proc/sys`.
 const PATH: &CStr = c"net/mynewtcp";
 
-/// The least that a buffer size may be set to, bytes.
-static MIN_BYTES: CStatic<ffi::c_int> = CStatic::new(1);
-
-/// The least that a limit of `mem` may be set to, pages.
-static MIN_PAGES: CStatic<ffi::c_long> = CStatic::new(0);
-
-/// `net.mynewtcp.mem`.
-pub(super) const fn mem_table() -> [b::ctl_table; 1] {
-    let mut mem: b::ctl_table = pin_init::zeroed();
-    mem.procname = as_char_ptr_in_const_context(c"mem");
-    mem.data = (&raw mut b::newtcp_sysctl_mem).cast();
-    mem.maxlen = (3 * size_of::<ffi::c_long>()) as ffi::c_int;
-    mem.mode = 0o644;
-    mem.proc_handler = Some(ordered_pages);
-    mem.extra1 = MIN_PAGES.get().cast();
-    [mem]
+/// Who has a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Every network namespace, with a value of its own.
+    Namespace,
+    /// The first network namespace only, for all of them.
+    Host,
 }
 
-/// Three buffer sizes of a namespace.
-fn triple(name: &'static CStr, data: *mut [ffi::c_int; 3]) -> b::ctl_table {
-    let mut entry: b::ctl_table = pin_init::zeroed();
-    entry.procname = name.as_char_ptr();
-    entry.data = data.cast();
-    entry.maxlen = size_of::<[ffi::c_int; 3]>() as ffi::c_int;
-    entry.mode = 0o644;
-    entry.proc_handler = Some(ordered_bytes);
-    entry.extra1 = MIN_BYTES.get().cast();
-    entry
+/// What is in a file.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    /// One number; both limits may be written.
+    Number {
+        /// The least that may be written.
+        min: i64,
+        /// The most that may be written.
+        max: i64,
+    },
+    /// The three limits of the protocol's memory, pages.
+    Pages,
+    /// Three sizes of a send buffer, bytes.
+    SendBuffer,
+    /// Three sizes of a receive buffer, bytes.
+    ReceiveBuffer,
+}
+
+/// One file.
+pub(crate) struct File {
+    /// What it is called.
+    pub(crate) name: &'static CStr,
+    /// Who has it.
+    pub(crate) scope: Scope,
+    /// What is in it.
+    pub(crate) kind: Kind,
+}
+
+impl File {
+    /// Its entry in the table of namespace `net`, whose row `row` it is.
+    fn entry<E: Protocol>(&self, net: &Net, row: usize) -> b::ctl_table {
+        let state = net.state();
+        let mut entry: b::ctl_table = pin_init::zeroed();
+        entry.procname = self.name.as_char_ptr();
+        entry.mode = 0o644;
+        match self.kind {
+            Kind::Number { .. } => {
+                entry.data = net.as_raw().cast();
+                entry.maxlen = size_of::<ffi::c_int>() as ffi::c_int;
+                entry.proc_handler = Some(number::<E>);
+                // Not a limit: our handler takes the limits from the row.
+                entry.extra1 = core::ptr::without_provenance_mut(row);
+            }
+            Kind::Pages => {
+                entry.data = (&raw mut b::newtcp_sysctl_mem).cast();
+                entry.maxlen = size_of::<[ffi::c_long; 3]>() as ffi::c_int;
+                entry.proc_handler = Some(ordered_pages);
+            }
+            Kind::SendBuffer => {
+                // SAFETY: The namespace is live; only an address is taken.
+                entry.data = unsafe { (&raw mut (*state).sysctl_wmem).cast() };
+                entry.maxlen = size_of::<[ffi::c_int; 3]>() as ffi::c_int;
+                entry.proc_handler = Some(ordered_bytes::<1>);
+            }
+            Kind::ReceiveBuffer => {
+                // SAFETY: As above.
+                entry.data = unsafe { (&raw mut (*state).sysctl_rmem).cast() };
+                entry.maxlen = size_of::<[ffi::c_int; 3]>() as ffi::c_int;
+                entry.proc_handler = Some(ordered_bytes::<4096>);
+            }
+        }
+        entry
+    }
+}
+
+/// A file with one number.
+unsafe extern "C" fn number<E: Protocol>(
+    ctl: *const b::ctl_table,
+    dir: ffi::c_int,
+    buf: *mut ffi::c_void,
+    lenp: *mut usize,
+    ppos: *mut b::loff_t,
+) -> ffi::c_int {
+    // SAFETY: The caller gives a table of ours, whose data is the namespace that it belongs to.
+    let (net, row) = unsafe { (Net::from_raw((*ctl).data.cast()), (*ctl).extra1.addr()) };
+    from_result(|| {
+        let file = E::sysctl_file(row).ok_or(ENOENT)?;
+        let Kind::Number { min, max } = file.kind else {
+            return Err(EINVAL);
+        };
+        let object = net.get::<E>().ok_or(ENODEV)?;
+        let old = E::sysctl_read(object, row).ok_or(EINVAL)?;
+        // An unsigned number has the same bits.
+        let mut value = old as u32;
+        let (min, max) = (min as u32, max as u32);
+        let entry = b::ctl_table {
+            procname: file.name.as_char_ptr(),
+            data: (&raw mut value).cast(),
+            maxlen: size_of::<u32>() as ffi::c_int,
+            mode: 0o644,
+            extra1: (&raw const min).cast_mut().cast(),
+            extra2: (&raw const max).cast_mut().cast(),
+            ..pin_init::zeroed()
+        };
+        // SAFETY: The entry's data and limits are 32 bits each and outlive the call; the buffer
+        // is the caller's.
+        let err = unsafe { b::proc_douintvec_minmax(&raw const entry, dir, buf, lenp, ppos) };
+        kernel::error::to_result(err)?;
+        if dir != 0 {
+            E::sysctl_write(object, row, i64::from(value))?;
+        }
+        Ok(0)
+    })
 }
 
 /// True if each number is at least the one before.
@@ -66,8 +150,10 @@ unsafe extern "C" fn ordered_pages(
     unsafe {
         let data = (*ctl).data.cast::<[ffi::c_long; 3]>();
         let mut copy = data.read_volatile();
+        let mut least: ffi::c_long = 0;
         let entry = b::ctl_table {
             data: (&raw mut copy).cast(),
+            extra1: (&raw mut least).cast(),
             ..*ctl
         };
         let err = b::proc_doulongvec_minmax(&raw const entry, dir, buf, lenp, ppos);
@@ -75,8 +161,9 @@ unsafe extern "C" fn ordered_pages(
     }
 }
 
-/// Three ints in ascending order: a write is taken whole or refused with EINVAL.
-unsafe extern "C" fn ordered_bytes(
+/// Three ints of at least `LEAST` in ascending order: a write is taken whole or refused with
+/// EINVAL.
+unsafe extern "C" fn ordered_bytes<const LEAST: ffi::c_int>(
     ctl: *const b::ctl_table,
     dir: ffi::c_int,
     buf: *mut ffi::c_void,
@@ -87,8 +174,10 @@ unsafe extern "C" fn ordered_bytes(
     unsafe {
         let data = (*ctl).data.cast::<[ffi::c_int; 3]>();
         let mut copy = data.read_volatile();
+        let mut least = LEAST;
         let entry = b::ctl_table {
             data: (&raw mut copy).cast(),
+            extra1: (&raw mut least).cast(),
             ..*ctl
         };
         let err = b::proc_dointvec_minmax(&raw const entry, dir, buf, lenp, ppos);
@@ -118,20 +207,31 @@ unsafe fn finish<T: PartialOrd + Copy>(
     0
 }
 
-/// Shows the files of a namespace.
-pub(super) fn register(net: &Net) -> Result {
+/// The entries that namespace `net` shows.
+fn entries<E: Protocol>(net: &Net) -> Result<KVec<b::ctl_table>> {
+    let is_first = core::ptr::eq(net.as_raw(), &raw mut b::init_net);
+    let mut entries = KVec::new();
+    for row in 0.. {
+        let Some(file) = E::sysctl_file(row) else {
+            break;
+        };
+        if file.scope == Scope::Namespace || is_first {
+            entries.push(file.entry::<E>(net, row), GFP_KERNEL)?;
+        }
+    }
+    Ok(entries)
+}
+
+/// Shows the files of a namespace, whose object is in its place.
+pub(super) fn register<E: Protocol>(net: &Net) -> Result {
     let state = net.state();
-    // SAFETY: The namespace is new; its numbers live as long as it does.
-    let table = unsafe {
-        [
-            triple(c"wmem", &raw mut (*state).sysctl_wmem),
-            triple(c"rmem", &raw mut (*state).sysctl_rmem),
-        ]
-    };
-    let table = KBox::into_raw(KBox::new(table, GFP_KERNEL)?);
-    // SAFETY: The table lives until `unregister` frees it.
+    let table = KBox::new(entries::<E>(net)?, GFP_KERNEL)?;
+    let len = table.len();
+    let table = KBox::into_raw(table);
+    // SAFETY: The table lives until `unregister` frees it, and what it points to until then too.
     unsafe {
-        let header = b::register_net_sysctl_sz(net.as_raw(), PATH.as_char_ptr(), table.cast(), 2);
+        let first = (*table).as_mut_ptr();
+        let header = b::register_net_sysctl_sz(net.as_raw(), PATH.as_char_ptr(), first, len);
         if header.is_null() {
             drop(KBox::from_raw(table));
             return Err(ENOMEM);
@@ -149,42 +249,9 @@ pub(super) fn unregister(net: &Net) {
     unsafe {
         b::unregister_net_sysctl_table((*state).sysctl_header);
         drop(KBox::from_raw(
-            (*state).sysctl_table.cast::<[b::ctl_table; 2]>(),
+            (*state).sysctl_table.cast::<KVec<b::ctl_table>>(),
         ));
         (*state).sysctl_header = null_mut();
         (*state).sysctl_table = null_mut();
-    }
-}
-
-/// The file of the machine, gone when dropped.
-pub(super) struct MemFile(*mut b::ctl_table_header);
-
-// SAFETY: A registration has no ties to a thread.
-unsafe impl Send for MemFile {}
-// SAFETY: Only used in `drop`.
-unsafe impl Sync for MemFile {}
-
-impl MemFile {
-    pub(super) fn register(table: &'static CStatic<[b::ctl_table; 1]>) -> Result<Self> {
-        // SAFETY: The table and its data are static.
-        let header = unsafe {
-            b::register_net_sysctl_sz(
-                &raw mut b::init_net,
-                PATH.as_char_ptr(),
-                table.get().cast(),
-                1,
-            )
-        };
-        if header.is_null() {
-            return Err(ENOMEM);
-        }
-        Ok(Self(header))
-    }
-}
-
-impl Drop for MemFile {
-    fn drop(&mut self) {
-        // SAFETY: Registered in `register`.
-        unsafe { b::unregister_net_sysctl_table(self.0) };
     }
 }

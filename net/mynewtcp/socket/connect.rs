@@ -53,7 +53,7 @@ fn open(sk: &mut Owned<'_>) -> Result {
     let windows = windows_of(sk);
     let parameters = parameters_of(&flow, path_mss, advertised, sk.max_gso_size(), windows);
     let endpoint = sk.endpoint().get_mut();
-    let connection = Connection::new(&endpoint.config, &parameters);
+    let connection = Connection::new(endpoint.tuned.config(), &parameters);
     endpoint.role = Role::Connected(connection);
     options::apply(sk);
     with_connection(sk, |connection, cx| connection.connect(cx))

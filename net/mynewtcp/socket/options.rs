@@ -9,12 +9,14 @@ use crate::endpoint::{
     Locked,
     Sock, //
 };
+use crate::engine::config::Config;
 use crate::engine::time::Delta;
 use crate::linux::compat::prelude::*;
 use crate::linux::sockopt::{
     OptIn,
     OptOut, //
 };
+use crate::tuning::Wishes;
 
 mod info;
 
@@ -46,11 +48,11 @@ static NUMBERS: [Number; 14] = [
         name: 1,
         range: ANY,
         set: |sk, value| {
-            sk.endpoint().get_mut().wishes.nodelay = value != 0;
+            sk.endpoint().get_mut().switches.nodelay = value != 0;
             tell(sk);
             Ok(())
         },
-        get: |sk| i32::from(sk.endpoint().wishes.nodelay),
+        get: |sk| i32::from(sk.endpoint().switches.nodelay),
     },
     // TCP_MAXSEG
     Number {
@@ -64,54 +66,47 @@ static NUMBERS: [Number; 14] = [
         name: 3,
         range: ANY,
         set: |sk, value| {
-            sk.endpoint().get_mut().wishes.cork = value != 0;
+            sk.endpoint().get_mut().switches.cork = value != 0;
             tell(sk);
             Ok(())
         },
-        get: |sk| i32::from(sk.endpoint().wishes.cork),
+        get: |sk| i32::from(sk.endpoint().switches.cork),
     },
     // TCP_KEEPIDLE
     Number {
         name: 4,
         range: 1..=32767,
         set: |sk, value| {
-            sk.endpoint().get_mut().config.keepalive_time = seconds(value);
+            wish(sk, |wishes| wishes.keepalive_time = Some(seconds(value)))?;
             restart_keepalive(sk);
             Ok(())
         },
-        get: |sk| whole_seconds(sk.endpoint().config.keepalive_time),
+        get: |sk| whole_seconds(config(sk).keepalive_time),
     },
     // TCP_KEEPINTVL
     Number {
         name: 5,
         range: 1..=32767,
         set: |sk, value| {
-            sk.endpoint().get_mut().config.keepalive_interval = seconds(value);
-            Ok(())
+            wish(sk, |wishes| {
+                wishes.keepalive_interval = Some(seconds(value))
+            })
         },
-        get: |sk| whole_seconds(sk.endpoint().config.keepalive_interval),
+        get: |sk| whole_seconds(config(sk).keepalive_interval),
     },
     // TCP_KEEPCNT
     Number {
         name: 6,
         range: 1..=127,
-        set: |sk, value| {
-            sk.endpoint().get_mut().config.keepalive_probes = value as u8;
-            Ok(())
-        },
-        get: |sk| i32::from(sk.endpoint().config.keepalive_probes),
+        set: |sk, value| wish(sk, |wishes| wishes.keepalive_probes = Some(value as u8)),
+        get: |sk| i32::from(config(sk).keepalive_probes),
     },
     // TCP_SYNCNT
     Number {
         name: 7,
         range: 1..=127,
-        set: |sk, value| {
-            let config = &mut sk.endpoint().get_mut().config;
-            config.syn_retries = value as u8;
-            config.synack_retries = value as u8;
-            Ok(())
-        },
-        get: |sk| i32::from(sk.endpoint().config.syn_retries),
+        set: |sk, value| wish(sk, |wishes| wishes.syn_retries = Some(value as u8)),
+        get: |sk| i32::from(config(sk).syn_retries),
     },
     // TCP_LINGER2
     Number {
@@ -119,10 +114,10 @@ static NUMBERS: [Number; 14] = [
         range: ANY,
         set: set_linger2,
         get: |sk| {
-            if sk.endpoint().wishes.no_linger2 {
+            if sk.endpoint().switches.no_linger2 {
                 -1
             } else {
-                whole_seconds(sk.endpoint().config.fin_timeout)
+                whole_seconds(config(sk).fin_timeout)
             }
         },
     },
@@ -131,24 +126,24 @@ static NUMBERS: [Number; 14] = [
         name: 12,
         range: ANY,
         set: |sk, value| {
-            sk.endpoint().get_mut().wishes.quickack = value != 0;
+            sk.endpoint().get_mut().switches.quickack = value != 0;
             with_connection(sk, |connection, cx| {
                 connection.set_quick_ack(cx, value != 0);
             });
             drive(sk);
             Ok(())
         },
-        get: |sk| i32::from(sk.endpoint().wishes.quickack),
+        get: |sk| i32::from(sk.endpoint().switches.quickack),
     },
     // TCP_USER_TIMEOUT
     Number {
         name: 18,
         range: 0..=i32::MAX,
         set: |sk, value| {
-            sk.endpoint().get_mut().config.user_timeout = Delta::from_millis(value as u64);
-            Ok(())
+            let timeout = Delta::from_millis(value as u64);
+            wish(sk, |wishes| wishes.user_timeout = Some(timeout))
         },
-        get: |sk| saturated(sk.endpoint().config.user_timeout.as_millis()),
+        get: |sk| saturated(config(sk).user_timeout.as_millis()),
     },
     // TCP_NOTSENT_LOWAT
     Number {
@@ -166,34 +161,41 @@ static NUMBERS: [Number; 14] = [
         name: 44,
         range: 1000..=120_000,
         set: |sk, value| {
-            sk.endpoint().get_mut().config.rto_max = Delta::from_millis(value as u64);
-            Ok(())
+            let most = Delta::from_millis(value as u64);
+            wish(sk, |wishes| wishes.rto_max = Some(most))
         },
-        get: |sk| saturated(sk.endpoint().config.rto_max.as_millis()),
+        get: |sk| saturated(config(sk).rto_max.as_millis()),
     },
     // TCP_RTO_MIN_US
     Number {
         name: 45,
         range: 2000..=200_000,
         set: |sk, value| {
-            sk.endpoint().get_mut().config.rto_min = Delta::from_micros(value as u64);
-            Ok(())
+            let least = Delta::from_micros(value as u64);
+            wish(sk, |wishes| wishes.rto_min = Some(least))
         },
-        get: |sk| saturated(sk.endpoint().config.rto_min.as_micros()),
+        get: |sk| saturated(config(sk).rto_min.as_micros()),
     },
     // TCP_DELACK_MAX_US
     Number {
         name: 46,
         range: 2000..=200_000,
         set: |sk, value| {
-            let config = &mut sk.endpoint().get_mut().config;
-            config.delack_max = Delta::from_micros(value as u64);
-            config.delack_min = config.delack_min.min(config.delack_max);
-            Ok(())
+            let most = Delta::from_micros(value as u64);
+            wish(sk, |wishes| wishes.delack_max = Some(most))
         },
-        get: |sk| saturated(sk.endpoint().config.delack_max.as_micros()),
+        get: |sk| saturated(config(sk).delack_max.as_micros()),
     },
 ];
+
+/// The engine's tunables as they are for this socket.
+fn config<'a>(sk: &'a mut Locked<'_>) -> &'a Config {
+    &sk.endpoint().get_mut().values().config
+}
+
+fn wish(sk: &mut Locked<'_>, change: impl FnOnce(&mut Wishes)) -> Result {
+    sk.endpoint().get_mut().wish(change)
+}
 
 fn seconds(value: i32) -> Delta {
     Delta::from_secs(u64::try_from(value).unwrap_or(0))
@@ -212,12 +214,12 @@ fn set_maxseg(sk: &mut Locked<'_>, value: i32) -> Result {
     if value != 0 && value < 88 {
         return Err(EINVAL);
     }
-    sk.endpoint().get_mut().wishes.maxseg = value as u16;
+    sk.endpoint().get_mut().switches.maxseg = value as u16;
     Ok(())
 }
 
 fn get_maxseg(sk: &mut Locked<'_>) -> i32 {
-    let wish = sk.endpoint().wishes.maxseg;
+    let wish = sk.endpoint().switches.maxseg;
     match sk.endpoint().connection() {
         Some(connection) => saturated(u64::from(connection.mss().octets())),
         None if wish != 0 => i32::from(wish),
@@ -226,22 +228,21 @@ fn get_maxseg(sk: &mut Locked<'_>) -> i32 {
 }
 
 fn set_linger2(sk: &mut Locked<'_>, value: i32) -> Result {
-    let endpoint = sk.endpoint().get_mut();
-    endpoint.wishes.no_linger2 = value < 0;
-    endpoint.config.fin_timeout = match value {
-        ..0 => Delta::ZERO,
-        0 => endpoint.namespace.config.fin_timeout,
-        1.. => seconds(value.min(LINGER2_MAX)),
+    sk.endpoint().get_mut().switches.no_linger2 = value < 0;
+    let timeout = match value {
+        ..0 => Some(Delta::ZERO),
+        0 => None,
+        1.. => Some(seconds(value.min(LINGER2_MAX))),
     };
-    Ok(())
+    wish(sk, |wishes| wishes.fin_timeout = timeout)
 }
 
 /// Tells the connection when to hold data back.
 fn tell(sk: &mut Locked<'_>) {
-    let wishes = sk.endpoint().wishes;
+    let switches = sk.endpoint().switches;
     with_connection(sk, |connection, cx| {
-        connection.set_nodelay(cx, wishes.nodelay);
-        connection.set_cork(cx, wishes.cork);
+        connection.set_nodelay(cx, switches.nodelay);
+        connection.set_cork(cx, switches.cork);
     });
     drive(sk);
 }
@@ -260,12 +261,12 @@ pub(crate) fn keepalive(sk: &mut Locked<'_>, on: bool) {
 
 /// Tells a new connection what was asked of its socket, or of the listener that it came from.
 pub(crate) fn apply(sk: &mut Locked<'_>) {
-    let wishes = sk.endpoint().wishes;
+    let switches = sk.endpoint().switches;
     let keepalive = sk.flag(crate::linux::sock::SockFlag::KeepOpen);
     with_connection(sk, |connection, cx| {
-        connection.set_nodelay(cx, wishes.nodelay);
-        connection.set_cork(cx, wishes.cork);
-        if !wishes.quickack {
+        connection.set_nodelay(cx, switches.nodelay);
+        connection.set_cork(cx, switches.cork);
+        if !switches.quickack {
             connection.set_quick_ack(cx, false);
         }
         if keepalive {

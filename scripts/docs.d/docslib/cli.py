@@ -5,7 +5,7 @@ import argparse
 import os
 import pathlib
 
-from . import blocks, execute, facts, report, rst
+from . import blocks, execute, facts, generate, report, rst
 
 MARKDOWN = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 FOLDER = "Documentation/networking/mynewtcp"
@@ -87,6 +87,15 @@ def _check_form(repo, out):
                   rst.check_manual(path, repo))
 
 
+def _generate(repo, write):
+    changed = generate.stale(repo)
+    for name, text in changed.items():
+        if write:
+            (repo / name).write_text(text)
+        print(name if write else f"{name}: not what the source says: make generate")
+    return 1 if changed and not write else 0
+
+
 def main(repo, argv=None):
     """Run the test; 0 if everything passed."""
     parser = argparse.ArgumentParser(
@@ -94,6 +103,10 @@ def main(repo, argv=None):
         "and check the documents.")
     parser.add_argument("--list", action="store_true",
                         help="say which blocks there are and stop")
+    parser.add_argument("--write", action="store_true",
+                        help="write what is made of the source and stop")
+    parser.add_argument("--stale", action="store_true",
+                        help="say what --write would change and stop")
     parser.add_argument("--no-guest", action="store_true",
                         help="leave out what runs in a guest")
     parser.add_argument("--no-build", action="store_true",
@@ -105,6 +118,8 @@ def main(repo, argv=None):
     parser.add_argument("-v", "--verbose", action="store_true",
                         help="also name what passed")
     options = parser.parse_args(argv)
+    if options.write or options.stale:
+        return _generate(repo, options.write)
     out = report.Report(options.verbose)
     found = [b for b in _collect(repo, out) if options.only in b.name]
     if options.list:

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Every file of net.mynewtcp. Made of net/mynewtcp/sysctl.rs by `make generate`."""
+
+# Name, of the host, least, most (None: three numbers), default (None: by machine).
+SYSCTLS = (
+    ("abort_on_overflow", False, 0, 255, 0),
+    ("base_mss", False, 0, 65535, 1024),
+    ("fin_timeout", False, 0, 2147483, 60),
+    ("invalid_ratelimit", False, 0, 2147483647, 500),
+    ("keepalive_intvl", False, 1, 2147483, 75),
+    ("keepalive_probes", False, 0, 255, 9),
+    ("keepalive_time", False, 1, 2147483, 7200),
+    ("max_orphans", True, 0, 2147483647, None),
+    ("max_syn_backlog", False, 0, 2147483647, None),
+    ("mem", True, None, None, None),
+    ("min_snd_mss", False, 48, 65535, 48),
+    ("moderate_rcvbuf", False, 0, 255, 1),
+    ("mtu_probe_floor", False, 48, 65535, 48),
+    ("mtu_probing", False, 0, 255, 0),
+    ("notsent_lowat", False, 0, 4294967295, 4294967295),
+    ("orphan_retries", False, 0, 255, 0),
+    ("probe_interval", False, 0, 2147483, 600),
+    ("probe_threshold", False, 0, 65535, 8),
+    ("retries1", False, 0, 255, 3),
+    ("retries2", False, 0, 255, 15),
+    ("rfc1337", False, 0, 255, 1),
+    ("rmem", False, None, None, None),
+    ("rto_max_ms", False, 1000, 120000, 120000),
+    ("rto_min_us", False, 1, 2147483647, 200000),
+    ("sack", False, 0, 255, 1),
+    ("syn_linear_timeouts", False, 0, 127, 4),
+    ("syn_retries", False, 1, 127, 6),
+    ("synack_retries", False, 0, 255, 5),
+    ("timestamps", False, 0, 255, 1),
+    ("window_scaling", False, 0, 255, 1),
+    ("wmem", False, None, None, None),
+)
