@@ -147,6 +147,18 @@ const ENGINE_NAMES: [(Counter, &str); Counter::COUNT] = [
     (Counter::EcnEchoes, "EcnEchoes"),
     (Counter::EcnReductions, "EcnReductions"),
     (Counter::TransmitFailed, "TransmitFailed"),
+    (Counter::PruneCalled, "PruneCalled"),
+    (Counter::RcvPruned, "RcvPruned"),
+    (Counter::OfoPruned, "OfoPruned"),
+    (Counter::RcvCollapsed, "RcvCollapsed"),
+    (Counter::RcvCoalesce, "RcvCoalesce"),
+    (Counter::OfoMerge, "OFOMerge"),
+    (Counter::OfoDrop, "OFODrop"),
+    (Counter::DsackOldSent, "DSACKOldSent"),
+    (Counter::DsackOfoSent, "DSACKOfoSent"),
+    (Counter::DelayedAckLost, "DelayedACKLost"),
+    (Counter::ZeroWindowDrop, "ZeroWindowDrop"),
+    (Counter::WantZeroWindow, "WantZeroWindowAdv"),
 ];
 
 /// What all endpoints of one network namespace share.

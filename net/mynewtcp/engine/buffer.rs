@@ -30,12 +30,37 @@ pub trait Payload {
 
     /// Takes away the last `n` octets.
     fn trim_back(&mut self, n: u32);
+
+    /// Octets of memory that it takes, bookkeeping included. A shell that counts payload only
+    /// says what [`Payload::len`] says.
+    fn cost(&self) -> u32 {
+        self.len()
+    }
+
+    /// How many segments were merged into it on their way to us.
+    fn segments(&self) -> u32 {
+        1
+    }
+
+    /// Octets in each of these segments; the last one may have had fewer.
+    fn segment_len(&self) -> u32 {
+        self.len()
+    }
 }
 
 /// The receive side's storage had no room; it has dropped the payload. The engine treats the
 /// segment as lost on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused;
+
+/// Why a payload may not be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shortage {
+    /// What was received takes all the memory that this connection's receive buffer has.
+    Buffer,
+    /// The memory of the whole protocol is used up.
+    Pool,
+}
 
 /// Received payload: what is in order waits for the reader, what is not waits for the gap to
 /// close.
@@ -52,12 +77,40 @@ pub trait ReceiveQueue {
     /// Octets delivered that the reader has not taken.
     fn unread(&self) -> u32;
 
-    /// Octets that may still be delivered before the receive buffer is full. Unread data counts
-    /// against it, out-of-order data need not: it lies inside a window already promised.
+    /// Octets of memory that may still be filled before the receive buffer is full. Unread data
+    /// counts against it, out-of-order data need not: it lies inside a window already promised.
     fn free_space(&self) -> u32;
 
-    /// What `free_space` is when everything has been read.
+    /// Octets of memory in the receive buffer: what `free_space` is when everything has been read.
     fn capacity(&self) -> u32;
+
+    /// Makes `octets` of memory the size of the receive buffer. The engine never asks for more
+    /// than [`ReceiveQueue::capacity_limit`].
+    fn set_capacity(&mut self, _octets: u32) {}
+
+    /// What the receive buffer may be grown to at present: its size if the user has chosen that,
+    /// or if memory is not plentiful; otherwise the limit that the administrator has set.
+    fn capacity_limit(&self) -> u32 {
+        self.capacity()
+    }
+
+    /// Octets of memory that everything takes which was received and not read, out-of-order
+    /// pieces included.
+    fn memory_used(&self) -> u32 {
+        self.unread()
+    }
+
+    /// Reserves the memory that `payload` costs. Without shortage, the `deliver` or `ooo_insert`
+    /// that follows has it for sure.
+    fn reserve(&mut self, _payload: &Self::Payload) -> Result<(), Shortage> {
+        Ok(())
+    }
+
+    /// Moves payload from buffers that hold little of it to fewer, fuller ones. Returns how many
+    /// buffers have become free. Costs as much as there are octets.
+    fn collapse(&mut self) -> u32 {
+        0
+    }
 
     /// The out-of-order piece with the lowest sequence number.
     fn ooo_first(&self) -> Option<SeqRange>;
@@ -73,6 +126,20 @@ pub trait ReceiveQueue {
 
     /// Takes out the piece that starts at `start`.
     fn ooo_remove(&mut self, start: SeqNum) -> Option<Self::Payload>;
+
+    /// The piece with the highest sequence number.
+    fn ooo_last(&self) -> Option<SeqRange> {
+        let first = self.ooo_first()?;
+        self.ooo_floor(first.start().plus(i32::MAX as u32))
+    }
+
+    /// Moves the piece that starts at `start` to the reader, without its octets in front of `at`.
+    /// A shell that charges for memory keeps the charge meanwhile.
+    fn ooo_deliver(&mut self, start: SeqNum, at: SeqNum) -> Result<(), Refused> {
+        let mut payload = self.ooo_remove(start).ok_or(Refused)?;
+        payload.trim_front(at.distance_from(start));
+        self.deliver(at, payload)
+    }
 }
 
 /// What the engine remembers of each chunk that was sent. The shell stores it next to the chunk

@@ -92,6 +92,13 @@ pub struct Config {
     pub timestamps: bool,
     /// Offer and accept selective acknowledgments.
     pub sack: bool,
+    /// Report segments that arrive twice, by a first SACK block (RFC 2883, `tcp_dsack`).
+    pub dsack: bool,
+    /// Grow receive buffers with what is read in a round trip (`tcp_moderate_rcvbuf`).
+    pub moderate_rcvbuf: bool,
+    /// Round trips shorter than this make receive buffers grow more slowly
+    /// (`tcp_rcvbuf_low_rtt`).
+    pub rcvbuf_low_rtt: Delta,
     /// Challenge acknowledgments that one connection sends in a second at most (RFC 5961).
     pub challenge_ack_limit: u8,
     /// Acknowledgments that answer unacceptable segments without payload are at least so far
@@ -156,6 +163,9 @@ impl Config {
         window_scaling: true,
         timestamps: true,
         sack: true,
+        dsack: true,
+        moderate_rcvbuf: true,
+        rcvbuf_low_rtt: Delta::from_millis(1),
         challenge_ack_limit: 10,
         invalid_ratelimit: Delta::from_millis(500),
         mtu_probing: 0,

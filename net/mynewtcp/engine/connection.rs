@@ -192,7 +192,7 @@ impl Connection {
         Self {
             state: State::Closed(Closed::new()),
             snd,
-            rcv: Receive::new(window, parameters.advertised_mss),
+            rcv: Receive::new(window, parameters.receive_window, parameters.advertised_mss),
             window: cwnd,
             congestion: Congestion::new(config.congestion),
             ecn: EcnState::default(),
@@ -374,6 +374,8 @@ impl Connection {
     fn on_established<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         self.start_mtu_probing(cx);
         self.window = Window::initial(cx.config.initial_cwnd, self.snd.size.mss());
+        let (nxt, capacity) = (self.rcv.nxt, cx.shell.capacity());
+        self.rcv.tuning.begin(cx.now, cx.config, nxt, capacity);
         self.pending.raise(Signal::Connected);
         if self.user.keepalive {
             let at = cx.now.after(cx.config.keepalive_time);
@@ -422,11 +424,12 @@ impl Connection {
 
     /// What there is room for in the receive buffer.
     fn room<S: Shell>(&self, cx: &Context<'_, S>) -> Room {
+        let tuning = &self.rcv.tuning;
         Room {
-            free: cx.shell.free_space(),
-            capacity: cx.shell.capacity(),
+            free: tuning.window_of(cx.shell.free_space()),
+            most: tuning.most(cx.shell.is_under_pressure()),
+            capacity: tuning.window_of(cx.shell.capacity()).min(tuning.clamp),
             mss: u32::from(self.rcv.ack.peer_mss),
-            pressure: cx.shell.is_under_pressure(),
         }
     }
 

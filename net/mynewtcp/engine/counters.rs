@@ -89,9 +89,35 @@ pub enum Counter {
     EcnReductions,
     /// Transmissions that the shell had no memory for (`TCPRetransFail` and kin).
     TransmitFailed,
+    /// Times that the receive buffer was full, or the protocol's memory, when a segment came
+    /// (`PruneCalled`).
+    PruneCalled,
+    /// Times that this did not make room for the segment (`RcvPruned`).
+    RcvPruned,
+    /// Times that out-of-order data was thrown away to make room (`OfoPruned`).
+    OfoPruned,
+    /// Buffers that became free because their payload moved to fuller ones (`TCPRcvCollapsed`).
+    RcvCollapsed,
+    /// Segments that joined the buffer in front of them (`TCPRcvCoalesce`).
+    RcvCoalesce,
+    /// Out-of-order segments that another one covers whole (`TCPOFOMerge`).
+    OfoMerge,
+    /// Out-of-order segments dropped because there was no room (`TCPOFODrop`).
+    OfoDrop,
+    /// Reports of octets that came again after they were acknowledged (`TCPDSACKOldSent`).
+    DsackOldSent,
+    /// Reports of octets that came again out of order (`TCPDSACKOfoSent`).
+    DsackOfoSent,
+    /// Segments that came again because our acknowledgment was late or lost (`DelayedACKLost`).
+    DelayedAckLost,
+    /// Segments dropped because our window was closed (`TCPZeroWindowDrop`).
+    ZeroWindowDrop,
+    /// Zero windows that we would have announced, had we not promised more
+    /// (`TCPWantZeroWindowAdv`).
+    WantZeroWindow,
 }
 
 impl Counter {
     /// How many counters there are.
-    pub const COUNT: usize = Self::TransmitFailed as usize + 1;
+    pub const COUNT: usize = Self::WantZeroWindow as usize + 1;
 }

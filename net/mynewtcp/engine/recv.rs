@@ -3,18 +3,30 @@
 //! The receiving half of a connection.
 //!
 //! - [`reassembly`]: what is in order goes to the reader, what is not is kept;
+//! - [`admission`]: as much as there is memory for;
+//! - [`duplicates`]: what came twice;
+//! - [`tuning`]: how large the window and the buffer may be;
+//! - [`rtt`]: the round-trip time, as seen from here;
 //! - [`window`]: which window to offer;
 //! - [`ack`]: when to acknowledge.
 
 pub mod ack;
+pub mod admission;
+pub mod duplicates;
 pub mod reassembly;
+pub mod rtt;
+pub mod tuning;
 pub mod window;
 
+use crate::engine::buffer::ReceiveQueue;
 use crate::engine::recv::ack::AckPolicy;
+use crate::engine::recv::duplicates::Duplicates;
+use crate::engine::recv::tuning::Tuning;
 use crate::engine::recv::window::ReceiveWindow;
 use crate::engine::seq::{
     Mss,
-    SeqNum, //
+    SeqNum,
+    SeqRange, //
 };
 use crate::engine::time::{
     Delta,
@@ -41,12 +53,41 @@ pub(crate) struct Receive {
     pub(crate) fin: Option<SeqNum>,
     /// What is kept out of order, most recent first (RFC 2018, section 4).
     pub(crate) blocks: SackBlocks,
+    /// What came twice and has not been reported.
+    pub(crate) duplicates: Duplicates,
+    /// How large window and buffer may be.
+    pub(crate) tuning: Tuning,
+    /// What has been received.
+    pub(crate) tally: Tally,
     /// The timestamps state, if both sides use them.
     pub(crate) timestamps: Option<PeerClock>,
     /// Both sides may send selective acknowledgments.
     pub(crate) sack: bool,
     /// When anything acceptable was last received.
     pub(crate) last_at: Instant,
+}
+
+/// Counts of what has been received, for `TCP_INFO`. The first two wrap, as they do in Linux.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    /// Segments.
+    pub(crate) segments: u32,
+    /// Segments with payload.
+    pub(crate) data_segments: u32,
+    /// Segments that came out of order.
+    pub(crate) out_of_order: u32,
+    /// Octets delivered to the reader.
+    pub(crate) octets: u64,
+}
+
+impl Tally {
+    /// `segments` have come, with payload or without.
+    pub(crate) fn count(&mut self, segments: u32, with_payload: bool) {
+        self.segments = self.segments.wrapping_add(segments);
+        if with_payload {
+            self.data_segments = self.data_segments.wrapping_add(segments);
+        }
+    }
 }
 
 /// TS.Recent of RFC 7323 and the offset of our own clock.
@@ -94,15 +135,18 @@ impl PeerClock {
 }
 
 impl Receive {
-    /// Nothing received yet.
-    pub(crate) fn new(window: ReceiveWindow, advertised_mss: Mss) -> Self {
+    /// Nothing received yet. The first window is `window`, of which the SYN may only say a part.
+    pub(crate) fn new(offer: ReceiveWindow, window: u32, advertised_mss: Mss) -> Self {
         Self {
             irs: SeqNum::new(0),
             nxt: SeqNum::new(0),
-            window,
+            window: offer,
             ack: AckPolicy::new(advertised_mss),
             fin: None,
             blocks: SackBlocks::NONE,
+            duplicates: Duplicates::default(),
+            tuning: Tuning::new(window, advertised_mss),
+            tally: Tally::default(),
             timestamps: None,
             sack: false,
             last_at: Instant::ZERO,
@@ -143,6 +187,34 @@ impl Receive {
     pub(crate) fn has_gap(&self) -> bool {
         !self.blocks.is_empty() || self.fin.is_some()
     }
+
+    /// Blocks say what is kept beyond RCV.NXT, and only that.
+    pub(crate) fn forget_delivered<Q: ReceiveQueue>(&mut self, queue: &Q) {
+        let nxt = self.nxt;
+        self.blocks.retain(|block| block.start().after(nxt));
+        self.name_one(queue);
+    }
+
+    /// What was kept from `end` on is kept no longer.
+    pub(crate) fn forget_blocks_from<Q: ReceiveQueue>(&mut self, end: SeqNum, queue: &Q) {
+        let mut kept = SackBlocks::NONE;
+        for block in self.blocks.iter() {
+            if let Some(block) = SeqRange::between(block.start(), block.end().earliest(end)) {
+                kept.push(block);
+            }
+        }
+        self.blocks = kept;
+        self.name_one(queue);
+    }
+
+    /// There are more pieces than blocks: when the blocks are gone, one is made of the next piece.
+    fn name_one<Q: ReceiveQueue>(&mut self, queue: &Q) {
+        if self.blocks.is_empty() {
+            if let Some(piece) = queue.ooo_first() {
+                self.blocks.push(piece);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -155,14 +227,14 @@ mod tests {
     };
 
     fn receive() -> Receive {
-        let mut receive = Receive::new(ReceiveWindow::new(1000, 1000), Mss::DEFAULT);
+        let mut receive = Receive::new(ReceiveWindow::new(1000, 1000), 1000, Mss::DEFAULT);
         receive.synchronize(SeqNum::new(u32::MAX));
         receive
     }
 
     fn segment(seq: u32, len: u32) -> Segment {
         let mut transmit = Transmit::bare(SeqNum::new(seq), None, Control::None);
-        transmit.range = crate::engine::seq::SeqRange::new(SeqNum::new(seq), len);
+        transmit.range = SeqRange::new(SeqNum::new(seq), len);
         transmit.as_received(Ports { src: 1, dst: 2 })
     }
 
@@ -182,7 +254,7 @@ mod tests {
 
     #[test]
     fn zero_window_accepts_only_the_edge() {
-        let mut receive = Receive::new(ReceiveWindow::new(0, 1000), Mss::DEFAULT);
+        let mut receive = Receive::new(ReceiveWindow::new(0, 1000), 0, Mss::DEFAULT);
         receive.synchronize(SeqNum::new(99));
         assert!(receive.accepts(&segment(100, 0)));
         assert!(!receive.accepts(&segment(100, 1)));

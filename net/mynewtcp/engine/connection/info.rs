@@ -74,10 +74,26 @@ pub struct Info {
     pub last_data_sent: Delta,
     /// Since anything was last received.
     pub last_received: Delta,
+    /// Since data was last received.
+    pub last_data_received: Delta,
     /// Octets that the peer has acknowledged.
     pub bytes_acked: u32,
     /// Octets received in order.
-    pub bytes_received: u32,
+    pub bytes_received: u64,
+    /// Segments received.
+    pub segs_in: u32,
+    /// Segments with payload received.
+    pub data_segs_in: u32,
+    /// Segments that came out of order.
+    pub rcv_ooopack: u32,
+    /// Round-trip time as the receiving half knows it.
+    pub rcv_rtt: Delta,
+    /// The most that was read in one round trip.
+    pub rcv_space: u32,
+    /// The largest window that is offered at present, however much room there is.
+    pub rcv_ssthresh: u32,
+    /// The largest window that the user wants, [`u32::MAX`] without a wish.
+    pub window_clamp: u32,
     /// Which timer is next.
     pub next_timer: Option<Timer>,
 }
@@ -117,8 +133,16 @@ impl Connection {
             rcv_wnd: rcv.window.offered(rcv.nxt),
             last_data_sent: now.since(snd.last_sent_at),
             last_received: now.since(rcv.last_at),
+            last_data_received: now.since(rcv.ack.last_data_at()),
             bytes_acked: snd.data_una().distance_from(snd.iss.plus(1)),
-            bytes_received: rcv.nxt.distance_from(rcv.irs.plus(1)),
+            bytes_received: rcv.tally.octets,
+            segs_in: rcv.tally.segments,
+            data_segs_in: rcv.tally.data_segments,
+            rcv_ooopack: rcv.tally.out_of_order,
+            rcv_rtt: self.receiver_rtt(),
+            rcv_space: rcv.tuning.space,
+            rcv_ssthresh: rcv.tuning.ssthresh,
+            window_clamp: rcv.tuning.clamp,
             next_timer: self.timers.next(),
         }
     }

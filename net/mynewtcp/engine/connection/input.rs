@@ -53,7 +53,9 @@ impl Connection {
         segment: &Segment,
         payload: Option<S::Payload>,
     ) {
-        cx.shell.count(Counter::InSegs, 1);
+        let segments = payload.as_ref().map_or(1, Payload::segments);
+        cx.shell.count(Counter::InSegs, segments);
+        self.rcv.tally.count(segments, payload.is_some());
         match self.state() {
             StateName::Closed => {}
             StateName::SynSent => self.on_segment_in_syn_sent(cx, segment),
@@ -172,6 +174,7 @@ impl Connection {
             self.challenge(cx);
         } else if !segment.is_empty() {
             cx.shell.count(Counter::DuplicateData, 1);
+            self.on_data_unacceptable(cx, segment.payload_range());
             self.rcv.ack.now();
         } else if self
             .challenges

@@ -174,7 +174,8 @@ impl Connection {
         }
         // Data carries no selective acknowledgments: they would make its segments shorter. So
         // what they have to say goes first.
-        if self.rcv.ack.is_now() && !self.rcv.blocks.is_empty() {
+        let has_report = !self.rcv.blocks.is_empty() || self.rcv.duplicates.is_owed();
+        if self.rcv.ack.is_now() && has_report {
             return Some(self.transmit_ack(cx));
         }
         if let Some(transmit) = self.poll_retransmission(cx) {
@@ -201,6 +202,11 @@ impl Connection {
         let seq = self.snd.nxt;
         let mut transmit = self.header(cx, seq, Control::None);
         transmit.options.sack = self.rcv.blocks;
+        //   "the first block of the SACK option [...] specifies the range of the duplicate
+        //   segment" (RFC 2883, section 4)
+        if let Some(duplicate) = self.rcv.duplicates.take() {
+            transmit.options.sack.push_front(duplicate);
+        }
         transmit
             .options
             .sack
@@ -235,6 +241,9 @@ impl Connection {
         seq: SeqNum,
         control: Control,
     ) -> Transmit {
+        if cx.shell.is_under_pressure() {
+            self.rcv.tuning.on_pressure();
+        }
         let room = self.room(cx);
         let nxt = self.rcv.nxt;
         let was_open = self.rcv.window.offered(nxt) > 0;
@@ -243,6 +252,7 @@ impl Connection {
         match (was_open, transmit.window > 0) {
             (true, false) => cx.shell.count(Counter::ToZeroWindow, 1),
             (false, true) => cx.shell.count(Counter::FromZeroWindow, 1),
+            (true, true) if room.is_scarce() => cx.shell.count(Counter::WantZeroWindow, 1),
             (true, true) | (false, false) => {}
         }
         transmit.options.timestamps = self.rcv.timestamps.map(|clock| clock.option(cx.now));

@@ -28,9 +28,9 @@ impl Connection {
                 Timer::Retransmit => self.on_retransmit_timeout(cx),
                 Timer::Persist => self.on_persist_timeout(cx),
                 Timer::DelayedAck => {
-                    if self.rcv.ack.is_owed() {
+                    let pace = self.pace(cx);
+                    if self.rcv.ack.on_timeout(cx.config, pace) {
                         cx.shell.count(Counter::DelayedAcks, 1);
-                        self.rcv.ack.now();
                     }
                 }
                 Timer::Keepalive => self.on_keepalive_timeout(cx),

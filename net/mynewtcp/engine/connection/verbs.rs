@@ -13,10 +13,12 @@ use crate::engine::error::{
     VerbError, //
 };
 use crate::engine::event::Signal;
+use crate::engine::recv::tuning::Reader;
 use crate::engine::state::{
     State,
     StateName, //
 };
+use crate::engine::time::Delta;
 use crate::engine::timers::Timer;
 
 impl Connection {
@@ -67,12 +69,64 @@ impl Connection {
         Ok(())
     }
 
-    /// The user has taken octets out of the receive queue: the window may open.
+    /// The user has taken octets out of the receive queue: the buffer may be too small for how
+    /// fast that goes, and the window may open.
     pub fn recv<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+        if cx.config.moderate_rcvbuf {
+            self.adjust_capacity(cx);
+        }
         let room = self.room(cx);
         if self.state.can_receive() && self.rcv.window.update_is_due(self.rcv.nxt, room) {
             self.rcv.ack.now();
         }
+    }
+
+    fn adjust_capacity<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+        if !self.state.is_synchronized() {
+            return;
+        }
+        let unread = cx.shell.unread();
+        let fin = u32::from(!self.state.can_receive());
+        let nxt = self.rcv.nxt.minus(fin);
+        let beyond = cx
+            .shell
+            .ooo_last()
+            .map_or(0, |last| last.end().saturating_distance_from(nxt));
+        let reader = Reader {
+            read_to: nxt.minus(unread),
+            unread,
+            beyond,
+        };
+        let rtt = self.receiver_rtt();
+        let wanted = self
+            .rcv
+            .tuning
+            .wanted_capacity(cx.now, cx.config, rtt, reader);
+        if let Some(wanted) = wanted {
+            let wanted = wanted.min(cx.shell.capacity_limit());
+            if wanted > cx.shell.capacity() {
+                cx.shell.set_capacity(wanted);
+            }
+        }
+    }
+
+    /// The round-trip time as the receiving half knows it: from the handshake at first.
+    pub(super) fn receiver_rtt(&self) -> Delta {
+        match self.rcv.tuning.rtt.get() {
+            Delta::ZERO => self.snd.rtt.srtt,
+            rtt => rtt,
+        }
+    }
+
+    /// The user wants no receive window larger than `octets` (`TCP_WINDOW_CLAMP`); [`u32::MAX`] is
+    /// no wish. What has been promised stays so.
+    pub fn set_window_clamp<S: Shell>(&mut self, _cx: &mut Context<'_, S>, octets: u32) {
+        self.rcv.tuning.set_clamp(octets);
+    }
+
+    /// Acknowledgments go at once at present, as far as the user is concerned.
+    pub fn is_quick_ack(&self) -> bool {
+        self.rcv.ack.is_quick()
     }
 
     /// The user will send no more: a FIN follows what is queued.

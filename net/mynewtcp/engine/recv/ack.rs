@@ -23,6 +23,24 @@ enum Urgency {
     Now,
 }
 
+/// What the policy wants to know of a segment with payload.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample {
+    /// Octets of payload in one segment.
+    pub(crate) segment_len: u32,
+    /// It has the PSH bit: it may be short because the sender had no more.
+    pub(crate) pushed: bool,
+}
+
+/// What is known of the path and of patience with it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// Smoothed round-trip time, zero if unknown.
+    pub(crate) srtt: Delta,
+    /// Our retransmission time-out, which stands for the peer's.
+    pub(crate) rto: Delta,
+}
+
 /// Decides between delayed and immediate acknowledgments.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AckPolicy {
@@ -32,8 +50,10 @@ pub(crate) struct AckPolicy {
     last_data_at: Instant,
     /// Delayed acknowledgment time-out, adapts to the pace of arrivals.
     ato: Delta,
-    /// The largest payload of one segment seen: an estimate of the peer's MSS.
+    /// The payload of the peer's full segments, estimated.
     pub(crate) peer_mss: u16,
+    /// The payload of its last segment.
+    last_len: u16,
     /// What it can be at most: the MSS that we announced.
     advertised_mss: u16,
     /// Acknowledgments still to send at once, so that a new sender's slow start is not slowed.
@@ -47,6 +67,10 @@ impl AckPolicy {
     /// Immediate acknowledgments at the start of a connection.
     const QUICK_AT_START: u8 = 16;
     const PEER_MSS_AT_START: u16 = 536;
+    /// Shorter segments are not held to be full, unless they end with no PSH bit; those shorter
+    /// than the second number never are.
+    const TELLING: u32 = 536;
+    const LEAST_TELLING: u32 = 88;
 
     pub(crate) fn new(advertised_mss: Mss) -> Self {
         Self {
@@ -54,6 +78,7 @@ impl AckPolicy {
             last_data_at: Instant::ZERO,
             ato: Delta::ZERO,
             peer_mss: Self::PEER_MSS_AT_START.min(advertised_mss.field()),
+            last_len: 0,
             advertised_mss: advertised_mss.field(),
             quick: Self::QUICK_AT_START,
             interactive: false,
@@ -90,13 +115,40 @@ impl AckPolicy {
         }
     }
 
+    /// The user gets acknowledgments at once (`TCP_QUICKACK`).
+    pub(crate) fn is_quick(&self) -> bool {
+        !self.interactive
+    }
+
+    /// The next acknowledgments go at once: the sender seems to have missed some.
+    pub(crate) fn enter_quick(&mut self) {
+        self.quick = self.quick.max(Self::QUICK_AT_START);
+        self.interactive = false;
+        self.ato = Delta::ZERO;
+    }
+
+    /// There is no room to hurry the sender into.
+    pub(crate) fn leave_quick(&mut self) {
+        self.quick = 0;
+    }
+
+    /// The window has grown, and the sender should know.
+    pub(crate) fn once_quick(&mut self) {
+        self.quick = self.quick.max(1);
+    }
+
     /// Delayed acknowledgment time-out now.
     pub(crate) fn ato(&self) -> Delta {
         self.ato
     }
 
-    /// In-order data of `len` octets has arrived and RCV.NXT is `nxt` now. Returns when the
-    /// acknowledgment is due at the latest, if it may wait.
+    /// When data last arrived, zero if never.
+    pub(crate) fn last_data_at(&self) -> Instant {
+        self.last_data_at
+    }
+
+    /// In-order data has arrived and RCV.NXT is `nxt` now. Returns when the acknowledgment is due
+    /// at the latest, if it may wait.
     ///
     ///   "The delay MUST be less than 0.5 seconds" and "An ACK SHOULD be generated for at least
     ///   every second full-sized segment" (RFC 9293, 3.8.6.3)
@@ -105,45 +157,93 @@ impl AckPolicy {
         &mut self,
         now: Instant,
         config: &Config,
-        len: u32,
+        pace: Pace,
         nxt: SeqNum,
     ) -> Option<Instant> {
-        self.adapt(now, config, len);
+        self.adapt(now, config, pace);
         let full = u32::from(self.peer_mss);
         let unacked = nxt.distance_from(self.last_sent);
-        if unacked >= full.saturating_mul(2) || (self.quick > 0 && !self.interactive) {
-            self.quick = self.quick.saturating_sub(1);
+        if self.quick > 0 && !self.interactive {
+            self.quick -= 1;
+            self.now();
+        } else if unacked >= full.saturating_mul(2) {
             self.now();
         }
         match self.urgency {
             Urgency::Now => None,
             Urgency::None | Urgency::Delayed => {
                 self.urgency = Urgency::Delayed;
-                Some(now.after(self.ato.clamped(config.delack_min, config.delack_max)))
+                Some(now.after(self.delay(config, pace)))
             }
         }
     }
 
+    /// How long an acknowledgment waits: no longer than a round trip takes, for that is what it
+    /// would cost a sender who waits for it.
+    fn delay(&self, config: &Config, pace: Pace) -> Delta {
+        let least = config.delack_min.min(config.delack_max);
+        let most = if pace.srtt == Delta::ZERO || self.interactive {
+            config.delack_max
+        } else {
+            pace.srtt.clamped(least, config.delack_max)
+        };
+        self.ato.clamped(least, most)
+    }
+
+    /// A segment with payload has come. True if the estimate of full segments has changed, and
+    /// this one is full.
+    #[must_use]
+    pub(crate) fn measure(&mut self, sample: Sample) -> bool {
+        let Sample {
+            segment_len,
+            pushed,
+        } = sample;
+        let len = segment_len.min(u32::from(self.advertised_mss)) as u16;
+        let telling =
+            segment_len >= Self::TELLING || (segment_len >= Self::LEAST_TELLING && !pushed);
+        // Shorter ones are full if they come in pairs.
+        let full = len >= self.peer_mss || (telling && len == self.last_len);
+        self.last_len = len;
+        if !full || len == self.peer_mss || len == 0 {
+            return false;
+        }
+        self.peer_mss = len;
+        true
+    }
+
     /// Follows the pace of arrivals: the time-out need not be longer than what usually passes
     /// until the second segment.
-    fn adapt(&mut self, now: Instant, config: &Config, len: u32) {
-        if len > u32::from(self.peer_mss) {
-            // It may be a merged superpacket, longer than any one segment.
-            self.peer_mss = len.min(u32::from(self.advertised_mss)) as u16;
-        }
+    fn adapt(&mut self, now: Instant, config: &Config, pace: Pace) {
         let gap = now.since(self.last_data_at);
-        if self.last_data_at == Instant::ZERO {
+        if self.ato == Delta::ZERO || self.last_data_at == Instant::ZERO {
             self.ato = config.delack_min;
         } else if gap <= config.delack_min.halved(1) {
             self.ato = self.ato.halved(1).plus(config.delack_min.halved(1));
         } else if gap < self.ato {
-            self.ato = self.ato.halved(1).plus(gap);
-        } else if gap > config.rto_initial {
+            self.ato = self.ato.halved(1).plus(gap).min(pace.rto);
+        } else if gap > pace.rto {
             // Silence was longer than a sender's patience: it may be in slow start again.
             self.quick = Self::QUICK_AT_START;
             self.interactive = false;
         }
         self.last_data_at = now;
+    }
+
+    /// A delayed acknowledgment was not overtaken by data. True if it is still owed.
+    pub(crate) fn on_timeout(&mut self, config: &Config, pace: Pace) -> bool {
+        if !self.is_owed() {
+            return false;
+        }
+        if self.interactive {
+            // The user no longer answers.
+            self.interactive = false;
+            self.ato = config.delack_min;
+        } else {
+            // The delay was too short for a second segment to come.
+            self.ato = self.ato.doubled(1).min(pace.rto);
+        }
+        self.now();
+        true
     }
 
     /// A segment with an acknowledgment of `nxt` is being sent.
@@ -163,6 +263,14 @@ mod tests {
     use super::*;
 
     const CONFIG: Config = Config::DEFAULT;
+    const PACE: Pace = Pace {
+        srtt: Delta::ZERO,
+        rto: Delta::from_secs(1),
+    };
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_nanos(1).after(Delta::from_millis(millis))
+    }
 
     fn settled() -> AckPolicy {
         let mut ack = AckPolicy::new(Mss::new(1000));
@@ -171,37 +279,111 @@ mod tests {
         ack
     }
 
+    fn on_data(ack: &mut AckPolicy, now: Instant, nxt: u32) -> Option<Delta> {
+        let due = ack.on_data(now, &CONFIG, PACE, SeqNum::new(nxt));
+        due.map(|due| due.since(now))
+    }
+
+    const fn sample(segment_len: u32, pushed: bool) -> Sample {
+        Sample {
+            segment_len,
+            pushed,
+        }
+    }
+
     #[test]
-    fn starts_quick() {
+    fn starts_quick_for_sixteen_acknowledgments() {
         let mut ack = AckPolicy::new(Mss::new(1000));
-        let due = ack.on_data(Instant::from_nanos(1), &CONFIG, 10, SeqNum::new(10));
-        assert_eq!(due, None);
-        assert!(ack.is_now());
+        for n in 1..=16 {
+            assert_eq!(on_data(&mut ack, at(u64::from(n)), n), None);
+            assert!(ack.is_now());
+            ack.on_sent(at(u64::from(n)), SeqNum::new(n), false);
+        }
+        assert!(on_data(&mut ack, at(17), 17).is_some());
     }
 
     #[test]
     fn every_second_full_segment_is_acknowledged() {
         let mut ack = settled();
-        let now = Instant::from_nanos(1);
-        let due = ack.on_data(now, &CONFIG, 1000, SeqNum::new(1000)).unwrap();
-        assert!(due.since(now) >= CONFIG.delack_min && due.since(now) <= CONFIG.delack_max);
+        let due = on_data(&mut ack, at(0), 1000).unwrap();
+        assert_eq!(due, CONFIG.delack_min);
         assert!(ack.is_owed() && !ack.is_now());
-        assert_eq!(ack.on_data(now, &CONFIG, 1000, SeqNum::new(2000)), None);
+        assert_eq!(on_data(&mut ack, at(0), 2000), None);
         assert!(ack.is_now());
-        ack.on_sent(now, SeqNum::new(2000), false);
+        ack.on_sent(at(0), SeqNum::new(2000), false);
         assert!(!ack.is_owed());
     }
 
     #[test]
-    fn answering_makes_it_interactive() {
-        let mut ack = AckPolicy::new(Mss::new(1000));
-        ack.peer_mss = 1000;
-        ack.interactive = false;
-        ack.quick = 0;
-        let now = Instant::from_nanos(1);
-        assert!(ack.on_data(now, &CONFIG, 1, SeqNum::new(1)).is_some());
-        ack.on_sent(now, SeqNum::new(1), true);
+    fn answering_makes_it_interactive_until_the_answer_fails_to_come() {
+        let mut ack = settled();
+        assert!(on_data(&mut ack, at(0), 1).is_some());
+        ack.on_sent(at(1), SeqNum::new(1), true);
+        assert!(!ack.is_quick());
         ack.quick = 5;
-        assert!(ack.on_data(now, &CONFIG, 1, SeqNum::new(2)).is_some());
+        assert!(on_data(&mut ack, at(2), 2).is_some());
+        assert!(ack.on_timeout(&CONFIG, PACE));
+        assert!(ack.is_quick() && ack.is_now());
+        ack.on_sent(at(50), SeqNum::new(2), false);
+        assert!(!ack.on_timeout(&CONFIG, PACE));
+    }
+
+    #[test]
+    fn delay_follows_the_pace_between_its_bounds() {
+        let mut ack = settled();
+        on_data(&mut ack, at(0), 1);
+        // Two time-outs without a second segment make it more patient, up to the limit.
+        assert!(ack.on_timeout(&CONFIG, PACE) && ack.on_timeout(&CONFIG, PACE));
+        ack.on_sent(at(100), SeqNum::new(1), false);
+        assert_eq!(on_data(&mut ack, at(260), 2).unwrap().as_millis(), 160);
+        assert!(ack.on_timeout(&CONFIG, PACE));
+        ack.on_sent(at(500), SeqNum::new(2), false);
+        assert_eq!(on_data(&mut ack, at(900), 3).unwrap(), CONFIG.delack_max);
+        // Fast arrivals make it less patient.
+        for n in 0..20 {
+            ack.on_sent(at(900), SeqNum::new(3 + n), false);
+            on_data(&mut ack, at(901 + u64::from(n)), 4 + n);
+        }
+        ack.on_sent(at(930), SeqNum::new(24), false);
+        let soon = on_data(&mut ack, at(931), 25).unwrap();
+        assert!(soon.as_millis() <= CONFIG.delack_min.as_millis() + 1);
+        // Nobody waits longer than a round trip.
+        let mut slow = settled();
+        slow.ato = Delta::from_millis(200);
+        let pace = Pace {
+            srtt: Delta::from_millis(60),
+            ..PACE
+        };
+        let due = slow.on_data(at(0), &CONFIG, pace, SeqNum::new(1)).unwrap();
+        assert!(due.since(at(0)) <= Delta::from_millis(60));
+    }
+
+    #[test]
+    fn silence_makes_it_quick_again() {
+        let mut ack = settled();
+        assert!(on_data(&mut ack, at(0), 1).is_some());
+        ack.on_sent(at(1), SeqNum::new(1), true);
+        assert_eq!(on_data(&mut ack, at(1500), 2), None);
+    }
+
+    #[test]
+    fn full_segments_are_recognised() {
+        let mut ack = AckPolicy::new(Mss::new(1460));
+        assert!(ack.measure(sample(1448, false)));
+        assert_eq!(ack.peer_mss, 1448);
+        assert!(!ack.measure(sample(1448, false)));
+        // A merged superpacket that does not say its segments' size.
+        assert!(ack.measure(sample(60_000, true)));
+        assert_eq!(ack.peer_mss, 1460);
+        // The path's MTU has shrunk: two of a kind.
+        assert!(!ack.measure(sample(1300, true)) && ack.measure(sample(1300, true)));
+        assert_eq!(ack.peer_mss, 1300);
+        // Small writes are not full segments, however many.
+        for _ in 0..10 {
+            assert!(!ack.measure(sample(100, true)));
+            assert!(!ack.measure(sample(50, false)));
+        }
+        assert!(!ack.measure(sample(500, false)) && ack.measure(sample(500, false)));
+        assert_eq!(ack.peer_mss, 500);
     }
 }

@@ -7,9 +7,13 @@
 //! work per segment is O(log n) amortised, whatever the pattern.
 
 use crate::engine::buffer::{
+    Context,
     Payload,
-    ReceiveQueue, //
+    Shell, //
 };
+use crate::engine::counters::Counter;
+use crate::engine::recv::admission::admit;
+use crate::engine::recv::duplicates::Noted;
 use crate::engine::recv::Receive;
 use crate::engine::seq::{
     SeqNum,
@@ -30,20 +34,45 @@ pub(crate) enum Accepted {
     Refused,
 }
 
-/// Takes the payload that begins at `start` into `queue`.
-pub(crate) fn accept<Q: ReceiveQueue>(
+/// Takes the payload that begins at `start`.
+pub(crate) fn accept<S: Shell>(
     receive: &mut Receive,
-    queue: &mut Q,
+    cx: &mut Context<'_, S>,
     start: SeqNum,
-    mut payload: Q::Payload,
+    mut payload: S::Payload,
 ) -> Accepted {
+    note_old(receive, cx, SeqRange::new(start, payload.len()));
     let Some(range) = trim_to_window(receive, start, &mut payload) else {
         return Accepted::Nothing;
     };
     if range.start() == receive.nxt {
-        accept_in_order(receive, queue, range, payload)
+        accept_in_order(receive, cx, range, payload)
     } else {
-        accept_out_of_order(receive, queue, range, payload)
+        accept_out_of_order(receive, cx, range, payload)
+    }
+}
+
+/// `range` has come although we have it: the next acknowledgment says so, if the peer wants that.
+pub(crate) fn note_duplicate<S: Shell>(
+    receive: &mut Receive,
+    cx: &mut Context<'_, S>,
+    range: SeqRange,
+) {
+    if !receive.sack || !cx.config.dsack {
+        return;
+    }
+    match receive.duplicates.note(range, receive.nxt) {
+        Noted::Old => cx.shell.count(Counter::DsackOldSent, 1),
+        Noted::OutOfOrder => cx.shell.count(Counter::DsackOfoSent, 1),
+        Noted::Joined => {}
+    }
+}
+
+/// Octets of `range` in front of RCV.NXT have come before.
+pub(crate) fn note_old<S: Shell>(receive: &mut Receive, cx: &mut Context<'_, S>, range: SeqRange) {
+    let end = range.end().earliest(receive.nxt);
+    if let Some(old) = SeqRange::between(range.start(), end) {
+        note_duplicate(receive, cx, old);
     }
 }
 
@@ -68,92 +97,124 @@ fn trim_to_window<P: Payload>(
     SeqRange::between(first, last)
 }
 
-fn accept_in_order<Q: ReceiveQueue>(
+fn accept_in_order<S: Shell>(
     receive: &mut Receive,
-    queue: &mut Q,
+    cx: &mut Context<'_, S>,
     range: SeqRange,
-    payload: Q::Payload,
+    payload: S::Payload,
 ) -> Accepted {
-    if queue.deliver(range.start(), payload).is_err() {
+    if !admit(receive, cx, range.start(), &payload)
+        || cx.shell.deliver(range.start(), payload).is_err()
+    {
         return Accepted::Refused;
     }
     receive.nxt = range.end();
-    drain(receive, queue);
-    forget_delivered(receive);
-    Accepted::InOrder(receive.nxt.distance_from(range.start()))
+    drain(receive, cx);
+    receive.forget_delivered(cx.shell);
+    let delivered = receive.nxt.distance_from(range.start());
+    receive.tally.octets = receive.tally.octets.wrapping_add(u64::from(delivered));
+    Accepted::InOrder(delivered)
 }
 
 /// Delivers the kept pieces that RCV.NXT has reached.
-fn drain<Q: ReceiveQueue>(receive: &mut Receive, queue: &mut Q) {
-    while let Some(piece) = queue.ooo_first() {
+fn drain<S: Shell>(receive: &mut Receive, cx: &mut Context<'_, S>) {
+    let reached = receive.nxt;
+    while let Some(piece) = cx.shell.ooo_first() {
         if piece.start().after(receive.nxt) {
             break;
         }
-        let Some(mut payload) = queue.ooo_remove(piece.start()) else {
-            break;
-        };
+        // The segment that closed the gap went on into what was kept.
+        if let Some(twice) = SeqRange::between(piece.start(), piece.end().earliest(reached)) {
+            note_duplicate(receive, cx, twice);
+        }
         if piece.end().before_or_eq(receive.nxt) {
+            cx.shell.count(Counter::OfoMerge, 1);
+            if cx.shell.ooo_remove(piece.start()).is_none() {
+                break;
+            }
             continue;
         }
-        payload.trim_front(receive.nxt.distance_from(piece.start()));
-        if queue.deliver(receive.nxt, payload).is_err() {
+        if cx.shell.ooo_deliver(piece.start(), receive.nxt).is_err() {
             // It will have to come again: no more acknowledging it selectively.
-            let nxt = receive.nxt;
-            receive.blocks.retain(|block| block.start().after(nxt));
             break;
         }
         receive.nxt = piece.end();
     }
 }
 
-/// Blocks say what is kept beyond RCV.NXT, and only that.
-fn forget_delivered(receive: &mut Receive) {
-    let nxt = receive.nxt;
-    receive.blocks.retain(|block| block.start().after(nxt));
+fn accept_out_of_order<S: Shell>(
+    receive: &mut Receive,
+    cx: &mut Context<'_, S>,
+    range: SeqRange,
+    mut payload: S::Payload,
+) -> Accepted {
+    if cx
+        .shell
+        .ooo_floor(range.start())
+        .is_some_and(|held| held.covers(range))
+    {
+        cx.shell.count(Counter::OfoMerge, 1);
+        note_duplicate(receive, cx, range);
+        note_block(receive, range);
+        return Accepted::Nothing;
+    }
+    if !admit(receive, cx, range.start(), &payload) {
+        cx.shell.count(Counter::OfoDrop, 1);
+        return Accepted::Refused;
+    }
+    let rest = fit_between(receive, cx, range, &mut payload);
+    if rest.is_empty() {
+        note_block(receive, range);
+        return Accepted::Nothing;
+    }
+    if cx.shell.ooo_insert(rest.start(), payload).is_err() {
+        // Pieces that this one replaced may be gone with it.
+        receive.blocks.retain(|block| !block.touches(range));
+        cx.shell.count(Counter::OfoDrop, 1);
+        return Accepted::Refused;
+    }
+    receive.tally.out_of_order = receive.tally.out_of_order.wrapping_add(1);
+    note_block(receive, range);
+    Accepted::OutOfOrder
 }
 
-fn accept_out_of_order<Q: ReceiveQueue>(
+/// Cuts `payload` to what no piece has, after removing those that it covers whole.
+fn fit_between<S: Shell>(
     receive: &mut Receive,
-    queue: &mut Q,
+    cx: &mut Context<'_, S>,
     range: SeqRange,
-    mut payload: Q::Payload,
-) -> Accepted {
+    payload: &mut S::Payload,
+) -> SeqRange {
     let (mut start, mut end) = (range.start(), range.end());
-    if let Some(before) = queue.ooo_floor(start) {
-        if before.end().after_or_eq(end) {
-            note_block(receive, range);
-            return Accepted::Nothing;
-        }
+    if let Some(before) = cx.shell.ooo_floor(start) {
         // A piece that begins where this one does is shorter: it is replaced below.
         if before.start() != start && before.end().after(start) {
+            note_duplicate(
+                receive,
+                cx,
+                SeqRange::new(start, before.end().distance_from(start)),
+            );
             payload.trim_front(before.end().distance_from(start));
             start = before.end();
         }
     }
-    while let Some(after) = queue.ooo_ceiling(start) {
+    while let Some(after) = cx.shell.ooo_ceiling(start) {
         if after.start().after_or_eq(end) {
             break;
         }
+        let shared = SeqRange::between(after.start(), after.end().earliest(end));
+        note_duplicate(receive, cx, shared.unwrap_or_default());
         if after.end().after(end) {
             payload.trim_back(end.distance_from(after.start()));
             end = after.start();
             break;
         }
-        if queue.ooo_remove(after.start()).is_none() {
+        cx.shell.count(Counter::OfoMerge, 1);
+        if cx.shell.ooo_remove(after.start()).is_none() {
             break;
         }
     }
-    if start == end {
-        note_block(receive, range);
-        return Accepted::Nothing;
-    }
-    if queue.ooo_insert(start, payload).is_err() {
-        // Pieces that this one replaced may be gone with it.
-        receive.blocks.retain(|block| !block.touches(range));
-        return Accepted::Refused;
-    }
-    note_block(receive, range);
-    Accepted::OutOfOrder
+    SeqRange::between(start, end).unwrap_or_default()
 }
 
 /// Puts the block that holds `range` in front:

@@ -25,12 +25,28 @@ pub(crate) struct ReceiveWindow {
 pub(crate) struct Room {
     /// Octets free now.
     pub(crate) free: u32,
+    /// The largest window to offer all the same.
+    pub(crate) most: u32,
     /// Octets free when everything has been read.
     pub(crate) capacity: u32,
     /// Octets of a full segment from the peer.
     pub(crate) mss: u32,
-    /// Windows must not grow.
-    pub(crate) pressure: bool,
+}
+
+impl Room {
+    /// The least by which it is worth to move the right edge:
+    ///
+    ///   "a suggested SWS avoidance algorithm for the receiver is to keep RCV.NXT+RCV.WND fixed
+    ///   until the reduction satisfies: RCV.BUFF - RCV.USER - RCV.WND >= min( Fr * RCV.BUFF,
+    ///   Eff.snd.MSS )" (RFC 9293, 3.8.6.2.2; the recommended value of Fr is 1/2)
+    fn step(&self) -> u32 {
+        (self.capacity / 2).min(self.mss).min(self.most).max(1)
+    }
+
+    /// There is hardly any: a window so small would only bring small segments.
+    pub(crate) fn is_scarce(&self) -> bool {
+        self.free < self.step().max(self.capacity / 16)
+    }
 }
 
 impl ReceiveWindow {
@@ -90,39 +106,30 @@ impl ReceiveWindow {
     }
 
     /// What the next segment should offer.
-    ///
-    /// RFC 9293, 3.8.6.2.2, keeps the right edge where it is until it can move by
-    /// min(Fr * RCV.BUFF, Eff.snd.MSS); Fr is 1/2.
     fn wanted(&self, nxt: SeqNum, room: Room) -> u32 {
-        let Room {
-            free,
-            capacity,
-            mss,
-            pressure,
-        } = room;
         let offered = self.offered(nxt);
-        let free = if pressure {
-            free.min(mss.saturating_mul(4))
-        } else {
-            free
-        };
         let largest = self.scale.largest_window().octets();
-        let rounded = free.min(largest) / self.scale.granularity() * self.scale.granularity();
-        let step = (capacity / 2).min(mss).max(1);
-        if rounded.saturating_sub(offered) >= step {
+        let grain = self.scale.granularity();
+        let free = room.free.min(room.most).min(largest);
+        // Less than one step of the scale must not look like nothing at all.
+        let rounded = (free / grain).max(1).saturating_mul(grain);
+        if !room.is_scarce() && rounded.saturating_sub(offered) >= room.step() {
             return rounded;
         }
         // To keep the edge in steps of the scale it moves up by less than one of them.
-        let grain = self.scale.granularity();
         offered.div_ceil(grain).saturating_mul(grain).min(largest)
     }
 
-    /// A segment sent now would open a closed window, or move its edge by two full segments or by
-    /// half the buffer: reason enough to send one only for that.
+    /// A segment is worth sending only to tell the window: the peer can do nothing with the one
+    /// that it knows, or half of the buffer at most, and can do twice as much with the new one.
     pub(crate) fn update_is_due(&self, nxt: SeqNum, room: Room) -> bool {
-        let gain = self.wanted(nxt, room).saturating_sub(self.offered(nxt));
-        let closed = self.offered(nxt) == 0;
-        gain > 0 && (closed || gain >= (room.capacity / 2).min(room.mss.saturating_mul(2)))
+        let offered = self.offered(nxt);
+        let wanted = self.wanted(nxt, room);
+        if wanted <= offered {
+            return false;
+        }
+        let is_stuck = offered < room.mss.min(room.capacity.div_ceil(2));
+        is_stuck || (offered <= room.capacity / 2 && wanted / 2 >= offered)
     }
 
     /// Chooses the window for a segment that is being sent and returns its field.
@@ -142,9 +149,9 @@ mod tests {
     fn room(free: u32) -> Room {
         Room {
             free,
+            most: u32::MAX,
             capacity: 100_000,
             mss: 1000,
-            pressure: false,
         }
     }
 
@@ -170,6 +177,10 @@ mod tests {
     #[test]
     fn small_gains_are_not_offered() {
         let mut window = window(0, 0);
+        let room = |free| Room {
+            capacity: 10_000,
+            ..room(free)
+        };
         assert_eq!(window.offer(NXT, room(999)), 0);
         assert!(!window.update_is_due(NXT, room(999)));
         assert!(window.update_is_due(NXT, room(2000)));
@@ -177,26 +188,46 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_does_not_close_the_window() {
+        let limited = Room {
+            most: 700,
+            ..room(90_000)
+        };
+        assert_eq!(window(0, 0).offer(NXT, limited), 700);
+        assert_eq!(window(0, 14).offer(NXT, limited), 1);
+        assert!(window(0, 14).update_is_due(NXT, limited));
+    }
+
+    #[test]
     fn half_of_a_small_buffer_is_gain_enough() {
         let mut window = window(0, 0);
         let small = Room {
             free: 300,
+            most: u32::MAX,
             capacity: 600,
             mss: 1000,
-            pressure: false,
         };
         assert!(window.update_is_due(NXT, small));
         assert_eq!(window.offer(NXT, small), 300);
     }
 
     #[test]
-    fn pressure_keeps_the_window_small() {
+    fn a_sixteenth_of_the_buffer_is_the_least_to_offer() {
         let mut window = window(0, 0);
-        let pressed = Room {
-            pressure: true,
-            ..room(60_000)
-        };
-        assert_eq!(window.offer(NXT, pressed), 4000);
+        assert_eq!(window.offer(NXT, room(6_249)), 0);
+        assert_eq!(window.offer(NXT, room(6_250)), 6_250);
+    }
+
+    #[test]
+    fn updates_are_told_when_they_double_what_is_known() {
+        let open = window(50_000, 1);
+        assert!(!open.update_is_due(NXT, room(99_000)));
+        assert!(open.update_is_due(NXT, room(100_000)));
+        let wider = window(50_002, 1);
+        assert!(!wider.update_is_due(NXT, room(100_000)));
+        // A sender with less than a segment's worth of window is stuck.
+        let stuck = window(999, 0);
+        assert!(stuck.update_is_due(NXT, room(7_000)));
     }
 
     #[test]

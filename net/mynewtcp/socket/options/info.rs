@@ -115,7 +115,7 @@ impl Snapshot {
         self.put_micros(at::RTTVAR, info.rttvar);
         self.put_u32(at::ADVMSS, info.advmss);
         self.put_u64(at::BYTES_ACKED, u64::from(info.bytes_acked));
-        self.put_u64(at::BYTES_RECEIVED, u64::from(info.bytes_received));
+        self.put_u64(at::BYTES_RECEIVED, info.bytes_received);
         self.put_u32(at::NOTSENT, info.notsent);
         self.put_micros(at::MIN_RTT, info.min_rtt);
     }

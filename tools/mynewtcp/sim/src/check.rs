@@ -146,8 +146,10 @@ impl Watch {
             ));
         }
         self.promised = later(self.promised, edge);
-        for block in transmit.options.sack.iter() {
-            if block.start().before_or_eq(ack) || block.end().after(edge) {
+        for (n, block) in transmit.options.sack.iter().enumerate() {
+            // The first one may say what came again (RFC 2883).
+            let may_be_old = n == 0;
+            if (!may_be_old && block.start().before_or_eq(ack)) || block.end().after(edge) {
                 return Err(format!("selective block {block:?} outside of the window"));
             }
         }

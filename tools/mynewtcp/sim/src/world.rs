@@ -40,7 +40,7 @@ pub struct Outcome {
     pub events: u64,
     /// Segments that all hosts sent.
     pub segments: u64,
-    /// Virtual nanoseconds that passed.
+    /// Virtual nanoseconds that passed until the last packet was sent or arrived.
     pub nanos: u64,
     /// What went wrong, if anything did.
     pub failure: Option<String>,
@@ -96,6 +96,7 @@ pub struct World {
     order: u64,
     /// The time in nanoseconds.
     pub now: u64,
+    last_packet_at: u64,
     digest: u64,
     events: u64,
     /// The earliest deadline and program wish that are queued, of each host.
@@ -111,7 +112,7 @@ pub fn run(scenario: &Scenario, trace: bool) -> Outcome {
         digest: world.digest,
         events: world.events,
         segments: world.hosts.iter().map(|host| host.watch.segments).sum(),
-        nanos: world.now,
+        nanos: world.last_packet_at,
         failure,
         log: world.log.unwrap_or_default(),
     }
@@ -146,6 +147,7 @@ impl World {
             queue: BinaryHeap::new(),
             order: 0,
             now: 0,
+            last_packet_at: 0,
             digest: seed,
             events: 0,
             queued: vec![[u64::MAX; 2]; count],
@@ -307,6 +309,7 @@ impl World {
     }
 
     fn note(&mut self, who: usize, verb: &str, packet: &Packet) {
+        self.last_packet_at = self.now;
         for word in packet.bytes.chunks(8).take(8) {
             let mut octets = [0; 8];
             octets[..word.len()].copy_from_slice(word);

@@ -13,10 +13,18 @@ use crate::engine::counters::Counter;
 use crate::engine::error::ConnectionError;
 use crate::engine::event::Signal;
 use crate::engine::fault::Fault;
+use crate::engine::recv::ack::{
+    Pace,
+    Sample, //
+};
 use crate::engine::recv::reassembly::{
     accept,
+    note_old,
     Accepted, //
 };
+use crate::engine::recv::timestamp_clock;
+use crate::engine::recv::tuning::Arrival;
+use crate::engine::seq::SeqRange;
 use crate::engine::state::time_wait::TimeWait;
 use crate::engine::state::StateName;
 use crate::engine::timers::Timer;
@@ -45,16 +53,16 @@ impl Connection {
             return Step::Done;
         }
         self.take_marks(segment);
-        let len = payload.len();
+        self.measure(cx, segment, &payload);
         let had_gap = self.rcv.has_gap();
         let mut start = range.start();
         if cx.config.has(Fault::OrderIgnored) {
             start = self.rcv.nxt;
         }
-        match accept(&mut self.rcv, cx.shell, start, payload) {
+        match accept(&mut self.rcv, cx, start, payload) {
             Accepted::InOrder(_) => {
                 self.pending.raise(Signal::Readable);
-                self.schedule_ack(cx, len);
+                self.schedule_ack(cx);
                 // "a TCP receiver SHOULD send an immediate ACK when the incoming segment fills in
                 // all or part of a gap in the sequence space." (RFC 5681, 4.2)
                 if had_gap {
@@ -67,6 +75,7 @@ impl Connection {
             }
             Accepted::Nothing => {
                 cx.shell.count(Counter::DuplicateData, 1);
+                self.rcv.ack.enter_quick();
                 self.rcv.ack.now();
             }
             Accepted::Refused => {
@@ -77,11 +86,72 @@ impl Connection {
         Step::Continue
     }
 
-    fn schedule_ack<S: Shell>(&mut self, cx: &mut Context<'_, S>, len: u32) {
+    /// Data came that is not acceptable: again, or too far ahead, or too late.
+    pub(super) fn on_data_unacceptable<S: Shell>(
+        &mut self,
+        cx: &mut Context<'_, S>,
+        range: SeqRange,
+    ) {
+        if range.start().before(self.rcv.nxt) {
+            cx.shell.count(Counter::DelayedAckLost, 1);
+            self.rcv.ack.enter_quick();
+            note_old(&mut self.rcv, cx, range);
+        } else if self.rcv.window.offered(self.rcv.nxt) == 0 {
+            cx.shell.count(Counter::ZeroWindowDrop, 1);
+        }
+    }
+
+    /// Learns from a segment with payload what full segments are, what they cost, and how long a
+    /// round trip takes.
+    fn measure<S: Shell>(
+        &mut self,
+        cx: &mut Context<'_, S>,
+        segment: &Segment,
+        payload: &S::Payload,
+    ) {
+        let arrival = Arrival {
+            len: payload.len(),
+            cost: payload.cost(),
+        };
+        let segment_len = payload.segment_len();
+        let sample = Sample {
+            segment_len,
+            pushed: segment.psh,
+        };
+        let rcv = &mut self.rcv;
+        if rcv.ack.measure(sample) {
+            rcv.tuning.measure(arrival);
+        }
+        let (free, limit) = (cx.shell.free_space(), cx.shell.capacity_limit());
+        if !cx.shell.is_under_pressure() && rcv.tuning.on_arrival(arrival, free, limit) {
+            rcv.ack.once_quick();
+        }
+        if let (Some(clock), Some(ts), true) = (
+            rcv.timestamps,
+            segment.options.timestamps,
+            segment_len >= u32::from(rcv.ack.peer_mss),
+        ) {
+            let now = timestamp_clock(cx.now, clock.offset);
+            rcv.tuning.rtt.on_echo(now, ts.ecr);
+        }
+    }
+
+    fn schedule_ack<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         let nxt = self.rcv.nxt;
-        match self.rcv.ack.on_data(cx.now, cx.config, len, nxt) {
+        let window = self.rcv.window.offered(nxt);
+        self.rcv.tuning.rtt.on_progress(cx.now, nxt, window);
+        let pace = self.pace(cx);
+        match self.rcv.ack.on_data(cx.now, cx.config, pace, nxt) {
             Some(at) => self.timers.arm_earlier(Timer::DelayedAck, at),
             None => self.timers.stop(Timer::DelayedAck),
+        }
+    }
+
+    /// What the pace of acknowledgments depends on.
+    pub(crate) fn pace<S: Shell>(&self, cx: &Context<'_, S>) -> Pace {
+        Pace {
+            srtt: self.snd.rtt.srtt,
+            rto: self.rto(cx),
         }
     }
 
