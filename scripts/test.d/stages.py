@@ -120,6 +120,10 @@ def _stages(repo):
         "sim-long", "100,000 simulated runs", (*simulate, "100000"), ("sim",), long=True
     )
     yield Stage(
+        "fuzz", "libFuzzer on parser, segments and connections, five minutes each",
+        (f"{scripts}/fuzz", "--seconds", "300"), ("cargo",), long=True,
+    )
+    yield Stage(
         "explore-long", "everything that can happen in small worlds",
         (*explore, "--states", "3000000"), ("explore",), long=True,
     )

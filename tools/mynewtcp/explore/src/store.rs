@@ -51,6 +51,10 @@ pub struct Store {
     pub read: u32,
     /// Where the next delivery must begin.
     next: Option<SeqNum>,
+    /// Nothing can be stored.
+    pub no_memory: bool,
+    /// Memory is short.
+    pub pressure: bool,
     /// What went wrong, if something did.
     pub wrong: Option<&'static str>,
 }
@@ -66,6 +70,8 @@ impl Store {
             delivered: 0,
             read: 0,
             next: None,
+            no_memory: false,
+            pressure: false,
             wrong: None,
         }
     }
@@ -115,6 +121,8 @@ impl SendQueue for Store {
             .is_none_or(|last| last.range.end() == range.start());
         if !contiguous || range.len() > self.unsent_front() || range.is_empty() {
             self.blame("the engine sends what is not next in the queue");
+        }
+        if self.no_memory {
             return Err(NoMemory);
         }
         self.unsent[0] -= range.len();
@@ -133,6 +141,9 @@ impl SendQueue for Store {
         if let Some(index) = self.index_of(at) {
             let Chunk { range, meta } = self.sent[index];
             let head = at.distance_from(range.start());
+            if head > 0 && self.no_memory {
+                return Err(NoMemory);
+            }
             if head > 0 {
                 let tail = SeqRange::new(at, range.len() - head);
                 self.sent[index].range = SeqRange::new(range.start(), head);
@@ -167,6 +178,9 @@ impl ReceiveQueue for Store {
         }
         if payload.0.start() != start {
             self.blame("octets were delivered in the place of others");
+        }
+        if self.no_memory {
+            return Err(Refused);
         }
         if self.next != Some(start) {
             self.blame("the stream was delivered with a gap or twice");
@@ -210,6 +224,9 @@ impl ReceiveQueue for Store {
         if payload.0.start() != start || payload.is_empty() {
             self.blame("octets are kept in the place of others");
         }
+        if self.no_memory {
+            return Err(Refused);
+        }
         let at = self.kept.iter().position(|(other, _)| other.after(start));
         self.kept
             .insert(at.unwrap_or(self.kept.len()), (start, payload));
@@ -233,6 +250,6 @@ impl Shell for Store {
     fn count(&mut self, _counter: Counter, _n: u32) {}
 
     fn is_under_pressure(&self) -> bool {
-        false
+        self.pressure
     }
 }
