@@ -30,8 +30,9 @@ pub(crate) struct Cb {
     pub(crate) offset: u32,
     /// Octets that count.
     pub(crate) len: u32,
-    /// The engine's note on a chunk that was sent: its end if it is selectively acknowledged,
-    sacked_to: u32,
+    /// The engine's note on a chunk that was sent: its place among others (two links),
+    link: u32,
+    back: u32,
     /// when it was last sent (in two halves, for the alignment),
     sent_at: [u32; 2],
     /// its flags,
@@ -50,7 +51,8 @@ impl Cb {
             seq: seq.raw(),
             offset,
             len,
-            sacked_to: 0,
+            link: 0,
+            back: 0,
             sent_at: [0; 2],
             flags: 0,
             transmissions: 0,
@@ -92,7 +94,8 @@ impl Cb {
         let [high, low] = self.sent_at;
         TxMeta {
             sent_at: Instant::from_nanos(u64::from(high) << 32 | u64::from(low)),
-            sacked_to: SeqNum::new(self.sacked_to),
+            link: SeqNum::new(self.link),
+            back: SeqNum::new(self.back),
             flags: self.flags,
             transmissions: self.transmissions,
         }
@@ -102,13 +105,15 @@ impl Cb {
     pub(crate) fn set_meta(&mut self, meta: TxMeta) {
         let TxMeta {
             sent_at,
-            sacked_to,
+            link,
+            back,
             flags,
             transmissions,
         } = meta;
         let nanos = sent_at.as_nanos();
         self.sent_at = [(nanos >> 32) as u32, nanos as u32];
-        self.sacked_to = sacked_to.raw();
+        self.link = link.raw();
+        self.back = back.raw();
         self.flags = flags;
         self.transmissions = transmissions;
     }

@@ -148,8 +148,12 @@ pub trait ReceiveQueue {
 pub struct TxMeta {
     /// When it was last transmitted.
     pub(crate) sent_at: Instant,
-    /// If it is selectively acknowledged: everything from it to here is.
-    pub(crate) sacked_to: SeqNum,
+    /// If it is selectively acknowledged: everything from it to here is. If a retransmission of it
+    /// is under way: the last octet of the chunk that was sent again after it.
+    pub(crate) link: SeqNum,
+    /// If a retransmission of it is under way: the last octet of the chunk that was sent again
+    /// before it.
+    pub(crate) back: SeqNum,
     /// Which of the `TxMeta::*` flags hold.
     pub(crate) flags: u8,
     /// How often it was transmitted, saturating.
@@ -161,14 +165,15 @@ impl TxMeta {
     pub(crate) const SACKED: u8 = 1;
     /// It is held to be lost.
     pub(crate) const LOST: u8 = 2;
-    /// It was held to be lost, and a retransmission is under way.
+    /// It was held to be lost, and a retransmission is under way. Never without [`Self::LOST`].
     pub(crate) const RETRANSMITTED: u8 = 4;
 
     /// The note for a chunk sent for the first time.
     pub(crate) const fn first(sent_at: Instant) -> Self {
         Self {
             sent_at,
-            sacked_to: SeqNum::new(0),
+            link: SeqNum::new(0),
+            back: SeqNum::new(0),
             flags: 0,
             transmissions: 1,
         }

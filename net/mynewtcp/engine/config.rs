@@ -99,6 +99,23 @@ pub struct Config {
     /// Round trips shorter than this make receive buffers grow more slowly
     /// (`tcp_rcvbuf_low_rtt`).
     pub rcvbuf_low_rtt: Delta,
+    /// By how many segments the network may reorder before it was seen to do so: DupThresh
+    /// (`tcp_reordering`).
+    pub reordering: u16,
+    /// The most that is believed of a network that reorders, in segments (`tcp_max_reordering`).
+    pub max_reordering: u16,
+    /// The reordering window does not adapt to duplicates that the peer reports (`tcp_recovery`,
+    /// bit 2).
+    pub rack_static_window: bool,
+    /// Loss detection does not take many selectively acknowledged segments for a sign that the
+    /// network has not reordered (`tcp_recovery`, bit 4).
+    pub rack_no_dup_thresh: bool,
+    /// Send tail loss probes (RFC 8985, 7; `tcp_early_retrans`).
+    pub tail_loss_probe: bool,
+    /// Find out whether a time-out was a mistake by sending new data (RFC 5682; `tcp_frto`).
+    pub frto: bool,
+    /// For how long the smallest round-trip time is remembered (`tcp_min_rtt_wlen`).
+    pub min_rtt_window: Delta,
     /// Challenge acknowledgments that one connection sends in a second at most (RFC 5961).
     pub challenge_ack_limit: u8,
     /// Acknowledgments that answer unacceptable segments without payload are at least so far
@@ -166,6 +183,13 @@ impl Config {
         dsack: true,
         moderate_rcvbuf: true,
         rcvbuf_low_rtt: Delta::from_millis(1),
+        reordering: 3,
+        max_reordering: 300,
+        rack_static_window: false,
+        rack_no_dup_thresh: false,
+        tail_loss_probe: true,
+        frto: true,
+        min_rtt_window: Delta::from_secs(300),
         challenge_ack_limit: 10,
         invalid_ratelimit: Delta::from_millis(500),
         mtu_probing: 0,

@@ -5,6 +5,7 @@
 //! - `verbs`: what the user wants;
 //! - `input`: what the network brings, with `input/{handshake,ack,text}`;
 //! - `timeout`: what time brings;
+//! - `repair`: what is done about losses, with `repair/{report,undo,probe}`;
 //! - `output`: what goes out, with `output/data`;
 //! - `control`: how much may be under way;
 //! - [`info`]: what may be known about it;
@@ -15,6 +16,7 @@ pub mod info;
 mod input;
 mod invariants;
 mod output;
+mod repair;
 mod timeout;
 mod verbs;
 

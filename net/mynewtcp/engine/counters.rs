@@ -35,6 +35,44 @@ pub enum Counter {
     RenoRecovery,
     /// Segments retransmitted in a recovery (`TCPFastRetrans`).
     FastRetrans,
+    /// Segments retransmitted after a time-out (`TCPSlowStartRetrans`).
+    SlowStartRetrans,
+    /// Segments whose retransmission was found to be lost too (`TCPLostRetransmit`).
+    LostRetransmit,
+    /// Time-outs in a recovery without selective acknowledgments (`TCPRenoFailures`).
+    RenoFailures,
+    /// Time-outs in a recovery with selective acknowledgments (`TCPSackFailures`).
+    SackFailures,
+    /// Time-outs while an earlier one was being repaired (`TCPLossFailures`).
+    LossFailures,
+    /// Tail loss probes sent (`TCPLossProbes`).
+    LossProbes,
+    /// Losses that a tail loss probe has repaired (`TCPLossProbeRecovery`).
+    LossProbeRecovery,
+    /// Reports of duplicates below the acknowledgment number (`TCPDSACKRecv`).
+    DsackRecv,
+    /// Reports of duplicates above it (`TCPDSACKOfoRecv`).
+    DsackOfoRecv,
+    /// Reports of more duplicates than there were retransmissions (`TCPDSACKIgnoredDubious`).
+    DsackIgnoredDubious,
+    /// Reports of duplicates when there was nothing to take back (`TCPDSACKIgnoredNoUndo`).
+    DsackIgnoredNoUndo,
+    /// Selective blocks that lie outside of what is under way (`TCPSACKDiscard`).
+    SackDiscard,
+    /// Reordering seen by selective acknowledgments (`TCPSACKReorder`).
+    SackReorder,
+    /// Reordering seen by an echoed timestamp (`TCPTSReorder`).
+    TsReorder,
+    /// Reductions taken back at the end of a recovery (`TCPFullUndo`).
+    FullUndo,
+    /// Reductions taken back in the middle of a recovery (`TCPPartialUndo`).
+    PartialUndo,
+    /// Reductions taken back because of reported duplicates (`TCPDSACKUndo`).
+    DsackUndo,
+    /// Reductions taken back after a time-out (`TCPLossUndo`).
+    LossUndo,
+    /// Time-outs that F-RTO found to be mistakes (`TCPSpuriousRTOs`).
+    SpuriousRtos,
     /// The peer dropped what it had selectively acknowledged (`TCPSACKReneging`).
     SackReneging,
     /// Delayed acknowledgments sent by the timer (`DelayedACKs`).

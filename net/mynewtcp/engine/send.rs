@@ -4,20 +4,30 @@
 //!
 //! - [`window`]: the peer's window, SND.WND;
 //! - [`transmit`]: how much of the queue may go now (silly window avoidance, Nagle, superpackets);
+//! - [`delivery`]: what one acknowledgment tells;
 //! - [`scoreboard`]: what of it has arrived and what is under way;
-//! - [`loss`]: which of it is lost;
+//! - [`rack`]: which of it is lost;
+//! - [`tlp`]: probes where nothing else would tell;
 //! - [`recovery`]: the phases of loss recovery;
+//! - [`prr`]: what may be sent in them;
+//! - [`undo`]: taking them back;
 //! - [`rtt`]: round-trip time and retransmission time-out;
 //! - [`pmtu`]: the largest segment that the path takes, by trying;
-//! - [`persist`]: patience with a closed window and with a silent peer.
+//! - [`persist`]: patience with a closed window and with a silent peer;
+//! - [`tally`]: counts for `TCP_INFO`.
 
-pub mod loss;
+pub mod delivery;
 pub mod persist;
 pub mod pmtu;
+pub mod prr;
+pub mod rack;
 pub mod recovery;
 pub mod rtt;
 pub mod scoreboard;
+pub mod tally;
+pub mod tlp;
 pub mod transmit;
+pub mod undo;
 pub mod window;
 
 use crate::engine::config::{
@@ -26,9 +36,14 @@ use crate::engine::config::{
 };
 use crate::engine::send::persist::Patience;
 use crate::engine::send::pmtu::PathMtu;
+use crate::engine::send::prr::Prr;
+use crate::engine::send::rack::Rack;
 use crate::engine::send::recovery::Recovery;
 use crate::engine::send::rtt::RttEstimator;
 use crate::engine::send::scoreboard::Scoreboard;
+use crate::engine::send::tally::Tally;
+use crate::engine::send::tlp::Tlp;
+use crate::engine::send::undo::Undo;
 use crate::engine::send::window::SendWindow;
 use crate::engine::seq::{
     Mss,
@@ -58,8 +73,18 @@ pub(crate) struct Send {
     pub(crate) board: Scoreboard,
     /// Phase of loss recovery.
     pub(crate) recovery: Recovery,
+    /// Loss detection by time.
+    pub(crate) rack: Rack,
+    /// Tail loss probes.
+    pub(crate) tlp: Tlp,
+    /// Proportional rate reduction.
+    pub(crate) prr: Prr,
+    /// What to take back of the last reduction, should it have been a mistake.
+    pub(crate) undo: Undo,
     /// Round-trip time.
     pub(crate) rtt: RttEstimator,
+    /// Counts of repairs.
+    pub(crate) tally: Tally,
     /// How long we go on without an answer.
     pub(crate) patience: Patience,
     /// End of the last transmission that was shorter than a full segment (Minshall's variant of
@@ -67,6 +92,8 @@ pub(crate) struct Send {
     pub(crate) small_end: SeqNum,
     /// When the last data was sent.
     pub(crate) last_sent_at: Instant,
+    /// When SND.UNA last advanced.
+    pub(crate) last_acked_at: Instant,
     /// When our SYN or FIN, whichever is under way, was last sent.
     pub(crate) control_sent_at: Instant,
     /// The SYN or FIN must be sent again.
@@ -135,10 +162,16 @@ impl Send {
             pmtu: PathMtu::new(parameters.path_mss),
             board: Scoreboard::new(first),
             recovery: Recovery::new(iss),
+            rack: Rack::new(iss, config),
+            tlp: Tlp::new(),
+            prr: Prr::IDLE,
+            undo: Undo::new(iss),
             rtt: RttEstimator::new(),
+            tally: Tally::new(),
             patience: Patience::new(),
             small_end: iss,
             last_sent_at: Instant::ZERO,
+            last_acked_at: Instant::ZERO,
             control_sent_at: Instant::ZERO,
             control_lost: false,
             syn_acked: false,
@@ -177,6 +210,7 @@ impl Send {
     pub(crate) fn refresh(&mut self) {
         self.small_end = self.small_end.latest(self.una);
         self.recovery.refresh(self.una);
+        self.undo.refresh(self.una);
     }
 
     /// Octets of data sent and not cumulatively acknowledged, FlightSize of RFC 5681.

@@ -31,13 +31,14 @@ pub enum Timer {
 impl Timer {
     const COUNT: usize = Self::FinWait2 as usize + 1;
 
-    /// Every timer, in the order in which those due at the same time are served.
+    /// Every timer, in the order in which those due at the same time are served. What finds or
+    /// provokes news of losses comes before the time-out: it may make that needless.
     pub const ALL: [Self; Self::COUNT] = [
+        Self::Reorder,
+        Self::Probe,
         Self::Retransmit,
         Self::Persist,
         Self::DelayedAck,
-        Self::Reorder,
-        Self::Probe,
         Self::Pacing,
         Self::Keepalive,
         Self::UserTimeout,

@@ -202,6 +202,11 @@ impl EcnState {
         self.cwr_due = self.agreed;
     }
 
+    /// The reduction was a mistake: there is nothing to report.
+    pub(crate) fn on_undone(&mut self) {
+        self.cwr_due = false;
+    }
+
     /// Puts on a segment of a synchronized connection what belongs there. `always` makes every
     /// segment ECN-capable, not only new data.
     ///

@@ -127,14 +127,6 @@ impl Connection {
         self.ecn.on_reduced();
     }
 
-    /// The last reduction was a mistake: `prior` is the window as it was before.
-    #[allow(dead_code)]
-    pub(super) fn undo_reduction(&mut self, prior: Window) {
-        self.congestion.on_undo();
-        self.window.cwnd_bytes = self.window.cwnd_bytes.max(prior.cwnd_bytes);
-        self.window.ssthresh_bytes = self.window.ssthresh_bytes.max(prior.ssthresh_bytes);
-    }
-
     /// The acknowledgment `segment` echoes a mark: once in a window of data that is a reason to
     /// send less.
     pub(super) fn on_echo<S: Shell>(&mut self, cx: &mut Context<'_, S>, flight: u32) {

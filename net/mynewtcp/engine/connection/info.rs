@@ -126,7 +126,7 @@ impl Connection {
             notsent: snd.unsent(),
             rtt: snd.rtt.srtt,
             rttvar: snd.rtt.rttvar,
-            min_rtt: snd.rtt.min,
+            min_rtt: snd.rtt.min(),
             ssthresh: self.window.ssthresh_bytes,
             cwnd: self.window.cwnd_bytes,
             snd_wnd: snd.window.wnd.octets(),

@@ -311,6 +311,10 @@ impl Connection {
         self.ecn.on_transmit_failed(transmit);
         if !transmit.range.is_empty() {
             self.snd.board.mark_unsent(cx.shell, transmit.range.start());
+            self.snd.prr.on_unsent(transmit.range.len());
+            if transmit.retransmission {
+                self.snd.undo.on_unsent(transmit.range.len());
+            }
         }
         match transmit.control {
             Control::Syn | Control::Fin => self.snd.control_lost = true,

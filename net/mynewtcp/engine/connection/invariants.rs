@@ -10,6 +10,8 @@ use crate::engine::buffer::{
 use crate::engine::connection::Connection;
 use crate::engine::seq::SeqNum;
 use crate::engine::state::StateName;
+use crate::engine::time::Instant;
+use crate::engine::timers::Timer;
 
 /// The first of `checks` that does not hold.
 fn first_broken(checks: &[(bool, &'static str)]) -> Result<(), &'static str> {
@@ -32,14 +34,24 @@ impl Connection {
     fn check_numbers(&self) -> Result<(), &'static str> {
         let (snd, rcv) = (&self.snd, &self.rcv);
         let past_fin = snd.write_seq.plus(1);
-        let mss = snd.size.mss().octets();
+        // While connecting, what the peer takes is not known yet.
+        let mss = if self.state.is_synchronized() {
+            snd.size.mss().octets()
+        } else {
+            0
+        };
         let scales = rcv.blocks.iter().all(|block| block.start().after(rcv.nxt));
         first_broken(&[
             (snd.una.before_or_eq(snd.nxt), "SND.UNA is after SND.NXT"),
             (snd.nxt.before_or_eq(past_fin), "SND.NXT is after the FIN"),
+            (self.window.cwnd_bytes >= mss, "cwnd is under one segment"),
             (
-                self.window.cwnd_bytes >= mss.min(536),
-                "cwnd is under one segment",
+                self.window.ssthresh_bytes >= mss.saturating_mul(2),
+                "ssthresh is under two segments",
+            ),
+            (
+                !snd.recovery.is_reducing() || snd.prr.is_within_bound(),
+                "more was sent in recovery than was delivered",
             ),
             (scales, "a selective block is not beyond RCV.NXT"),
         ])
@@ -55,7 +67,14 @@ impl Connection {
         let unsent = self.state.is_synchronized() && (self.snd.unsent() > 0 || fin_is_unsent);
         let owed = self.snd.has_outstanding() || unsent || self.rcv.ack.is_owed();
         let armed = self.timers.earliest().is_some();
-        first_broken(&[(armed || !owed, "something is owed and no deadline is armed")])
+        let waits = self.timers.is_armed(Timer::Retransmit) || self.timers.is_armed(Timer::Pacing);
+        first_broken(&[
+            (armed || !owed, "something is owed and no deadline is armed"),
+            (
+                waits || !self.snd.has_outstanding(),
+                "something is under way and no time-out is armed",
+            ),
+        ])
     }
 
     fn check_scoreboard<S: Shell>(&self, shell: &S) -> Result<(), &'static str> {
@@ -81,6 +100,7 @@ impl Connection {
             }
             at = range.end();
         }
+        self.check_repeats(shell, retransmitted)?;
         let board = &self.snd.board;
         first_broken(&[
             (at == end, "the sent store goes beyond SND.NXT"),
@@ -95,6 +115,29 @@ impl Connection {
                 "pipe is negative",
             ),
         ])
+    }
+
+    /// The list of what is under way again has all of it, in the order of time.
+    fn check_repeats<S: Shell>(&self, shell: &S, retransmitted: u32) -> Result<(), &'static str> {
+        let repeats = &self.snd.board.repeats;
+        let (mut found, mut at, mut time) = (0u32, repeats.first, Instant::ZERO);
+        while found < retransmitted {
+            let Some(Chunk { range, meta }) = shell.chunk_at(at) else {
+                return Err("the list of retransmissions leads nowhere");
+            };
+            let named = range.end().minus(1) == at;
+            let is_one = meta.has(TxMeta::RETRANSMITTED | TxMeta::LOST);
+            if !named || !is_one || meta.sent_at < time {
+                return Err("the list of retransmissions is broken");
+            }
+            found = found.saturating_add(range.len());
+            time = meta.sent_at;
+            if (found == retransmitted) != (at == repeats.last) {
+                return Err("the list of retransmissions ends elsewhere");
+            }
+            at = meta.link;
+        }
+        Ok(())
     }
 
     fn check_out_of_order<S: Shell>(&self, shell: &S) -> Result<(), &'static str> {

@@ -178,6 +178,9 @@ impl Connection {
         if self.rcv.ack.is_now() && has_report {
             return Some(self.transmit_ack(cx));
         }
+        if let Some(transmit) = self.poll_probe(cx) {
+            return Some(transmit);
+        }
         if let Some(transmit) = self.poll_retransmission(cx) {
             return Some(transmit);
         }
@@ -193,6 +196,7 @@ impl Connection {
         }
         self.note_usage(cx);
         self.arm_retransmit(cx);
+        self.arm_probe(cx);
         self.arm_persist(cx);
         self.arm_user_timeout(cx);
         None
@@ -266,7 +270,7 @@ impl Connection {
     }
 
     /// What is under way is waited for.
-    fn arm_retransmit<S: Shell>(&mut self, cx: &Context<'_, S>) {
+    pub(super) fn arm_retransmit<S: Shell>(&mut self, cx: &Context<'_, S>) {
         if self.snd.has_outstanding() && !self.timers.is_armed(Timer::Retransmit) {
             let at = cx.now.after(self.rto(cx));
             self.timers.arm(Timer::Retransmit, at);

@@ -6,12 +6,10 @@ use crate::engine::buffer::{
     Context,
     Shell, //
 };
-use crate::engine::congestion::Cause;
 use crate::engine::connection::Connection;
 use crate::engine::counters::Counter;
 use crate::engine::error::ConnectionError;
 use crate::engine::send::persist::Attempt;
-use crate::engine::send::scoreboard::Reneged;
 use crate::engine::state::handshake::Reset;
 use crate::engine::state::{
     State,
@@ -38,8 +36,8 @@ impl Connection {
                 // What waited for this is sent by the poll that follows.
                 Timer::Pacing => {}
                 Timer::UserTimeout => self.on_user_timeout(cx),
-                // No loss detection that arms these is in use.
-                Timer::Reorder | Timer::Probe => {}
+                Timer::Reorder => self.on_reorder_timeout(cx),
+                Timer::Probe => self.on_probe_timeout(cx),
             }
         }
     }
@@ -63,19 +61,34 @@ impl Connection {
         };
         cx.shell.count(Counter::Timeouts, 1);
         let first = self.snd.patience.retransmits == 0;
-        if self.snd.patience.on_retransmit(limit) == Attempt::GiveUp {
+        let silent = self.snd.patience.on_retransmit(limit) == Attempt::GiveUp;
+        if silent && !self.was_hurried(cx, limit) {
             self.give_up(cx);
             return;
         }
         if self.backs_off(cx) {
             self.snd.rtt.back_off();
         }
+        self.snd.tally.on_timeout(cx.now);
         if self.state.is_synchronized() {
             self.doubt_path_mtu(cx);
             self.enter_loss(cx, first);
         } else {
             self.snd.control_lost = true;
         }
+    }
+
+    /// ICMP has made time-outs come sooner (RFC 6069), so that `limit` of them took less time than
+    /// they should. It is time that counts then, as in Linux: a path may be gone for a while.
+    fn was_hurried<S: Shell>(&self, cx: &Context<'_, S>, limit: u8) -> bool {
+        if !self.state.is_synchronized() {
+            return false;
+        }
+        let base = self.snd.rtt.base_rto(cx.config).delta();
+        let due = (1..=u32::from(limit))
+            .map(|n| base.doubled(n).min(cx.config.rto_max))
+            .fold(Delta::ZERO, Delta::plus);
+        self.snd.tally.without_progress(cx.now) < due
     }
 
     /// SYNs sent again at most: first those that do not back off, then those that do.
@@ -104,26 +117,6 @@ impl Connection {
             0 => ENOUGH,
             retries => retries,
         }
-    }
-
-    /// RFC 5681, 3.1, and RFC 6298, 5.4 to 5.6.
-    fn enter_loss<S: Shell>(&mut self, cx: &mut Context<'_, S>, first: bool) {
-        let mss = self.snd.size.mss();
-        // "When a TCP sender detects segment loss using the retransmission timer and the given
-        // segment has already been retransmitted by way of the retransmission timer at least once,
-        // the value of ssthresh is held constant."
-        if first {
-            let flight = self.snd.flight_size_bytes();
-            self.reduce_window(Cause::Timeout, flight);
-        }
-        self.window.cwnd_bytes = mss.octets();
-        self.congestion.on_timeout();
-        let (una, nxt) = (self.snd.data_una(), self.snd.nxt);
-        if self.snd.board.mark_all_lost(cx.shell, una, nxt) == Reneged::Yes {
-            cx.shell.count(Counter::SackReneging, 1);
-        }
-        self.snd.recovery.enter_loss(nxt);
-        self.snd.control_lost = self.state.fin().is_some_and(|fin| nxt.after(fin));
     }
 
     /// RFC 9293, 3.8.3: what the user has queued was not acknowledged in time.

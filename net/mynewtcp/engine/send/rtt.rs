@@ -3,7 +3,10 @@
 //! Round-trip time and the retransmission time-out (RFC 6298).
 
 use crate::engine::config::Config;
-use crate::engine::time::Delta;
+use crate::engine::time::{
+    Delta,
+    Instant, //
+};
 
 /// A retransmission time-out: within the limits of [`Config`] by construction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,15 +24,60 @@ impl Rto {
     }
 }
 
+/// The smallest round-trip time of the last few minutes: the smallest of this half of the window
+/// and of the one before.
+#[derive(Clone, Copy, Debug)]
+struct MinRtt {
+    /// In microseconds, so that it stays small; [`u32::MAX`] is none.
+    current: u32,
+    before: u32,
+    /// When this half began.
+    since: Instant,
+}
+
+impl MinRtt {
+    const NONE: u32 = u32::MAX;
+
+    const fn new() -> Self {
+        Self {
+            current: Self::NONE,
+            before: Self::NONE,
+            since: Instant::ZERO,
+        }
+    }
+
+    fn on_sample(&mut self, r: Delta, now: Instant, window: Delta) {
+        let micros = r.as_micros().clamp(1, u64::from(Self::NONE - 1)) as u32;
+        let age = now.since(self.since);
+        if age >= window.halved(1) {
+            self.before = if age >= window {
+                Self::NONE
+            } else {
+                self.current
+            };
+            self.current = micros;
+            self.since = now;
+        } else {
+            self.current = self.current.min(micros);
+        }
+    }
+
+    fn get(&self) -> Delta {
+        match self.current.min(self.before) {
+            Self::NONE => Delta::ZERO,
+            micros => Delta::from_micros(u64::from(micros)),
+        }
+    }
+}
+
 /// SRTT and RTTVAR.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct RttEstimator {
     /// Smoothed round-trip time, zero before the first measurement.
     pub(crate) srtt: Delta,
     /// Its variation.
     pub(crate) rttvar: Delta,
-    /// The smallest measurement, zero before the first.
-    pub(crate) min: Delta,
+    min: MinRtt,
     /// How often the time-out has been doubled.
     pub(crate) backoff: u8,
     /// Without a measurement the time-out is the longer one of RFC 6298, 5.7.
@@ -43,7 +91,7 @@ impl RttEstimator {
         Self {
             srtt: Delta::ZERO,
             rttvar: Delta::ZERO,
-            min: Delta::ZERO,
+            min: MinRtt::new(),
             backoff: 0,
             cautious: false,
         }
@@ -65,7 +113,6 @@ impl RttEstimator {
         if !self.has_sample() {
             self.srtt = r;
             self.rttvar = r.halved(1);
-            self.min = r;
         } else {
             let error = self.srtt.minus(r).plus(r.minus(self.srtt));
             self.rttvar = self
@@ -73,9 +120,31 @@ impl RttEstimator {
                 .minus(self.rttvar.halved(2))
                 .plus(error.halved(2));
             self.srtt = self.srtt.minus(self.srtt.halved(3)).plus(r.halved(3));
-            self.min = self.min.min(r);
         }
         self.backoff = 0;
+    }
+
+    /// Takes a measurement for the smallest round-trip time. It is one of those whose transmission
+    /// was the last to be acknowledged: those before may have waited for it.
+    pub(crate) fn on_min_sample(&mut self, r: Delta, now: Instant, window: Delta) {
+        self.min.on_sample(r, now, window);
+    }
+
+    /// The smallest round-trip time of the last minutes, zero before the first measurement.
+    pub(crate) fn min(&self) -> Delta {
+        self.min.get()
+    }
+
+    /// A time-out was a mistake, the acknowledgment took `r`. The next ones must wait longer.
+    ///
+    ///   "SRTT <- max (SRTT_prev, RTT-SAMPLE), RTTVAR <- max (RTTVAR_prev, RTT-SAMPLE/2)"
+    ///   (RFC 4015, 3.2, step DONE)
+    pub(crate) fn on_spurious_timeout(&mut self, r: Option<Delta>) {
+        self.backoff = 0;
+        if let Some(r) = r {
+            self.srtt = self.srtt.max(r);
+            self.rttvar = self.rttvar.max(r.halved(1));
+        }
     }
 
     /// The time-out without back-off. The floor of the variation is `rto_min`, as in Linux: it
@@ -137,6 +206,32 @@ mod tests {
         assert_eq!(rtt.srtt.as_millis(), 100);
         assert_eq!(rtt.rttvar.as_millis(), 50);
         assert_eq!(rtt.rto(&CONFIG).delta().as_millis(), 300);
+    }
+
+    #[test]
+    fn smallest_round_trip_is_forgotten_after_the_window() {
+        let mut rtt = RttEstimator::new();
+        let window = Delta::from_secs(300);
+        let mut at = |secs: u64, ms: u64| {
+            let now = Instant::ZERO.after(Delta::from_secs(secs));
+            rtt.on_min_sample(Delta::from_millis(ms), now, window);
+            rtt.min().as_millis()
+        };
+        assert_eq!(at(1000, 20), 20);
+        assert_eq!(at(1010, 30), 20);
+        assert_eq!(at(1160, 40), 20);
+        assert_eq!(at(1299, 50), 20);
+        assert_eq!(at(1311, 50), 40);
+        assert_eq!(at(5000, 70), 70);
+    }
+
+    #[test]
+    fn spurious_timeout_makes_the_next_one_later() {
+        let mut rtt = RttEstimator::new();
+        rtt.on_sample(Delta::from_millis(10));
+        rtt.back_off();
+        rtt.on_spurious_timeout(Some(Delta::from_millis(800)));
+        assert_eq!(rtt.rto(&CONFIG).delta().as_millis(), 2400);
     }
 
     #[test]

@@ -7,14 +7,28 @@
 //!
 //! Invariants: the sums are those of the notes; before `lost_to` no chunk is unmarked (neither
 //! acknowledged selectively nor lost); behind `lost_end` none is lost; before `retransmit_hint`
-//! no chunk waits for retransmission.
+//! no chunk waits for retransmission; [`repeats`] has those that are under way again.
+//!
+//! What a peer can make an acknowledgment cost is bounded by what it tells or what was sent: runs
+//! that are known are passed by links, marks are made once per transmission, and chunks are only
+//! cut into pieces of a reasonable size.
+
+pub(crate) mod repeats;
 
 use crate::engine::buffer::{
     Chunk,
     SendQueue,
     TxMeta, //
 };
+use crate::engine::error::NoMemory;
+use crate::engine::send::delivery::{
+    Delivery,
+    Sent, //
+};
+use crate::engine::send::rack::Verdict;
+use crate::engine::send::scoreboard::repeats::Repeats;
 use crate::engine::seq::{
+    Mss,
     SeqNum,
     SeqRange, //
 };
@@ -25,44 +39,47 @@ use crate::engine::time::Instant;
 pub(crate) struct Scoreboard {
     /// Octets acknowledged selectively.
     pub(crate) sacked: u32,
+    /// Segments acknowledged selectively, more or less.
+    pub(crate) sacked_segs: u32,
     /// Octets held to be lost.
     pub(crate) lost: u32,
     /// Octets held to be lost and sent again since.
     pub(crate) retransmitted: u32,
-    /// Octets acknowledged selectively before `lost_to`.
-    sacked_below: u32,
     /// Loss detection has decided about everything before this.
-    pub(crate) lost_to: SeqNum,
+    lost_to: SeqNum,
     /// The end of the highest octet held to be lost.
     lost_end: SeqNum,
     /// Nothing before this waits for retransmission.
     retransmit_hint: SeqNum,
-    /// The end of the highest octet acknowledged selectively.
+    /// The end of the highest octet known to have arrived.
     pub(crate) sacked_end: SeqNum,
+    /// What is under way again.
+    pub(crate) repeats: Repeats,
 }
 
-/// What a cumulative acknowledgment has covered.
+/// What loss detection has found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Acked {
-    /// Octets.
-    pub(crate) bytes: u32,
-    /// Transmission time of the oldest chunk among them that was sent only once.
-    pub(crate) oldest_sent_at: Option<Instant>,
-    /// Some of them had been sent more than once.
-    pub(crate) retransmitted: bool,
+pub(crate) struct Losses {
+    /// Octets newly held to be lost.
+    pub(crate) lost: u32,
+    /// Octets whose retransmission is newly held to be lost.
+    pub(crate) lost_again: u32,
+    /// There is something that may be on its way still.
+    pub(crate) waits: bool,
 }
 
 impl Scoreboard {
     pub(crate) const fn new(first: SeqNum) -> Self {
         Self {
             sacked: 0,
+            sacked_segs: 0,
             lost: 0,
             retransmitted: 0,
-            sacked_below: 0,
             lost_to: first,
             lost_end: first,
             retransmit_hint: first,
             sacked_end: first,
+            repeats: Repeats::new(first),
         }
     }
 
@@ -79,12 +96,15 @@ impl Scoreboard {
         self.lost.saturating_sub(self.retransmitted)
     }
 
-    fn subtract(&mut self, meta: TxMeta, range: SeqRange, len: u32) {
+    /// Takes `len` octets with this note out of the sums.
+    fn subtract(&mut self, meta: TxMeta, len: u32, mss: Mss) {
         if meta.has(TxMeta::SACKED) {
             self.sacked = self.sacked.saturating_sub(len);
-            if range.start().before(self.lost_to) {
-                self.sacked_below = self.sacked_below.saturating_sub(len);
-            }
+            let segments = len.div_ceil(mss.octets());
+            self.sacked_segs = match self.sacked {
+                0 => 0,
+                _ => self.sacked_segs.saturating_sub(segments).max(1),
+            };
         }
         if meta.has(TxMeta::LOST) {
             self.lost = self.lost.saturating_sub(len);
@@ -100,34 +120,29 @@ impl Scoreboard {
         queue: &mut Q,
         una: SeqNum,
         ack: SeqNum,
-    ) -> Acked {
-        let mut acked = Acked {
-            bytes: ack.distance_from(una),
-            ..Acked::default()
-        };
+        delivery: &mut Delivery,
+    ) {
         let mut at = una;
         while at.before(ack) {
-            let Some(Chunk { range, meta }) = queue.chunk_at(at) else {
+            let Some(chunk) = queue.chunk_at(at) else {
                 break;
             };
+            let Chunk { range, meta } = chunk;
             let end = range.end().earliest(ack);
-            self.subtract(meta, range, end.distance_from(at));
-            if meta.transmissions > 1 {
-                acked.retransmitted = true;
-            } else if !meta.has(TxMeta::SACKED) && acked.oldest_sent_at.is_none() {
-                acked.oldest_sent_at = Some(meta.sent_at);
+            if !meta.has(TxMeta::SACKED) {
+                delivery.take(SeqRange::new(at, end.distance_from(at)), meta);
             }
+            if meta.has(TxMeta::RETRANSMITTED) && end == range.end() {
+                self.repeats.remove(queue, chunk);
+            }
+            self.subtract(meta, end.distance_from(at), delivery.mss);
             at = end;
         }
         queue.release(ack);
-        if self.lost_to.before(ack) {
-            self.lost_to = ack;
-            self.sacked_below = 0;
-        }
+        self.lost_to = self.lost_to.latest(ack);
         self.lost_end = self.lost_end.latest(ack);
         self.retransmit_hint = self.retransmit_hint.latest(ack);
         self.sacked_end = self.sacked_end.latest(ack);
-        acked
     }
 
     /// The peer says that it holds `block`, which lies in SND.UNA to SND.NXT. Returns how many
@@ -135,9 +150,14 @@ impl Scoreboard {
     ///
     /// A run of chunks that are acknowledged already is passed in few steps: each holds a link
     /// to somewhere further on in its run, and links are shortened as they are followed.
-    pub(crate) fn on_sack<Q: SendQueue>(&mut self, queue: &mut Q, block: SeqRange) -> u32 {
+    pub(crate) fn on_sack<Q: SendQueue>(
+        &mut self,
+        queue: &mut Q,
+        block: SeqRange,
+        delivery: &mut Delivery,
+    ) -> u32 {
         let mut at = block.start();
-        let mut news = 0;
+        let mut news = 0u32;
         while at.before(block.end()) {
             let Some(chunk) = queue.chunk_at(at) else {
                 break;
@@ -146,132 +166,173 @@ impl Scoreboard {
                 at = Self::follow(queue, chunk);
                 continue;
             }
-            let Some(inside) = Self::cut_out(queue, chunk.range, at, block.end()) else {
+            let wanted = SeqRange::between(at, block.end().earliest(chunk.range.end()));
+            if let Some(part) = wanted.and_then(|part| cut_of(chunk.range, part, delivery.mss)) {
                 // Without memory for the cut this part stays unacknowledged: that is safe.
-                at = chunk.range.end();
-                continue;
-            };
-            news += self.mark_sacked(queue, inside, chunk.meta);
-            at = inside.end();
-        }
-        if news > 0 {
-            self.sacked_end = self.sacked_end.latest(block.end());
+                if self.cut_out(queue, chunk.range, part).is_ok() {
+                    news = news.saturating_add(self.mark_sacked(queue, part, delivery));
+                }
+            }
+            at = chunk.range.end();
         }
         news
     }
 
     /// The end of what is known to be acknowledged from `chunk` on.
     fn follow<Q: SendQueue>(queue: &mut Q, chunk: Chunk) -> SeqNum {
-        let to = chunk.meta.sacked_to.latest(chunk.range.end());
+        let to = chunk.meta.link.latest(chunk.range.end());
         let Some(next) = queue.chunk_at(to) else {
             return to;
         };
         if !next.meta.has(TxMeta::SACKED) {
             return to;
         }
-        let further = next.meta.sacked_to.latest(next.range.end());
+        let further = next.meta.link.latest(next.range.end());
         let shortened = TxMeta {
-            sacked_to: further,
+            link: further,
             ..chunk.meta
         };
         queue.set_meta(chunk.range.start(), shortened);
         further
     }
 
-    /// Makes the part of the chunk `range` between `start` and `end` a chunk of its own.
+    /// Makes `part` of the chunk `range` a chunk of its own.
     fn cut_out<Q: SendQueue>(
+        &mut self,
         queue: &mut Q,
         range: SeqRange,
-        start: SeqNum,
-        end: SeqNum,
-    ) -> Option<SeqRange> {
-        if start.after(range.start()) {
-            queue.split_sent(start).ok()?;
+        part: SeqRange,
+    ) -> Result<(), NoMemory> {
+        if part.start() != range.start() {
+            self.split(queue, part.start())?;
         }
-        if end.before(range.end()) {
-            queue.split_sent(end).ok()?;
+        if part.end() != range.end() {
+            self.split(queue, part.end())?;
         }
-        SeqRange::between(start.latest(range.start()), end.earliest(range.end()))
+        Ok(())
     }
 
-    fn mark_sacked<Q: SendQueue>(&mut self, queue: &mut Q, range: SeqRange, meta: TxMeta) -> u32 {
-        let len = range.len();
-        self.subtract(meta, range, len);
-        self.sacked = self.sacked.saturating_add(len);
-        if range.start().before(self.lost_to) {
-            self.sacked_below = self.sacked_below.saturating_add(len);
+    /// [`SendQueue::split_sent`] for chunks of any kind.
+    pub(crate) fn split<Q: SendQueue>(
+        &mut self,
+        queue: &mut Q,
+        at: SeqNum,
+    ) -> Result<(), NoMemory> {
+        self.repeats.split(queue, at)
+    }
+
+    fn mark_sacked<Q: SendQueue>(
+        &mut self,
+        queue: &mut Q,
+        range: SeqRange,
+        delivery: &mut Delivery,
+    ) -> u32 {
+        let Some(chunk) = queue.chunk_at(range.start()) else {
+            return 0;
+        };
+        let meta = chunk.meta;
+        delivery.take(range, meta);
+        delivery.sacked = delivery.sacked.saturating_add(range.len());
+        if meta.has(TxMeta::RETRANSMITTED) {
+            self.repeats.remove(queue, chunk);
         }
+        self.subtract(meta, range.len(), delivery.mss);
+        self.sacked = self.sacked.saturating_add(range.len());
+        let segments = range.len().div_ceil(delivery.mss.octets());
+        self.sacked_segs = self.sacked_segs.saturating_add(segments);
+        self.sacked_end = self.sacked_end.latest(range.end());
         let meta = TxMeta {
             flags: TxMeta::SACKED,
-            sacked_to: range.end(),
+            link: range.end(),
             ..meta
         };
         queue.set_meta(range.start(), meta);
-        len
+        range.len()
     }
 
+    /// Marks a chunk that is neither acknowledged selectively nor lost.
     fn mark_lost<Q: SendQueue>(&mut self, queue: &mut Q, chunk: Chunk) {
         let Chunk { range, meta } = chunk;
         self.lost = self.lost.saturating_add(range.len());
         self.lost_end = self.lost_end.latest(range.end());
         self.retransmit_hint = self.retransmit_hint.earliest(range.start());
-        let meta = TxMeta {
-            flags: TxMeta::LOST,
-            ..meta
-        };
-        queue.set_meta(range.start(), meta);
+        let flags = TxMeta::LOST;
+        queue.set_meta(range.start(), TxMeta { flags, ..meta });
     }
 
-    /// Loss detection, on the next chunk that it has not decided about: `is_lost` is told how many
-    /// octets behind the chunk have arrived. Returns how many octets were marked.
+    /// The retransmission of a chunk is lost too: it waits for the next one.
+    fn mark_lost_again<Q: SendQueue>(&mut self, queue: &mut Q, chunk: Chunk) {
+        let Chunk { range, meta } = chunk;
+        self.repeats.remove(queue, chunk);
+        self.retransmitted = self.retransmitted.saturating_sub(range.len());
+        self.retransmit_hint = self.retransmit_hint.earliest(range.start());
+        let flags = TxMeta::LOST;
+        queue.set_meta(range.start(), TxMeta { flags, ..meta });
+    }
+
+    /// Loss detection (RFC 8985, 6.2, step 5), up to SND.NXT: asks `judge` about transmissions in
+    /// the order in which they were made, until it knows nothing of one or has to wait for it.
     pub(crate) fn detect_losses<Q: SendQueue>(
         &mut self,
         queue: &mut Q,
-        is_lost: impl Fn(u32) -> bool,
-    ) -> u32 {
-        let before = self.lost;
-        while self.lost_to.before(self.sacked_end) {
+        nxt: SeqNum,
+        judge: impl Fn(Sent) -> Verdict,
+    ) -> Losses {
+        let mut losses = Losses::default();
+        while self.lost_to.before(nxt) {
             let Some(chunk) = queue.chunk_at(self.lost_to) else {
                 break;
             };
             if chunk.meta.has(TxMeta::SACKED) {
-                let end = Self::follow(queue, chunk);
-                let run = end.distance_from(self.lost_to);
-                self.sacked_below = self.sacked_below.saturating_add(run);
-                self.lost_to = end;
+                self.lost_to = Self::follow(queue, chunk);
                 continue;
             }
-            if chunk.meta.has(TxMeta::LOST) {
-                self.lost_to = chunk.range.end();
-                continue;
+            if !chunk.meta.has(TxMeta::LOST) {
+                let verdict = judge(Sent::of(chunk.range, chunk.meta));
+                losses.waits |= verdict == Verdict::Waits;
+                if verdict != Verdict::Lost {
+                    break;
+                }
+                self.mark_lost(queue, chunk);
+                losses.lost = losses.lost.saturating_add(chunk.range.len());
             }
-            if !is_lost(self.sacked.saturating_sub(self.sacked_below)) {
-                break;
-            }
-            self.mark_lost(queue, chunk);
             self.lost_to = chunk.range.end();
         }
-        self.lost.saturating_sub(before)
+        while self.retransmitted > 0 {
+            let Some(chunk) = queue.chunk_at(self.repeats.first) else {
+                break;
+            };
+            let verdict = judge(Sent::of(chunk.range, chunk.meta));
+            losses.waits |= verdict == Verdict::Waits;
+            if verdict != Verdict::Lost {
+                break;
+            }
+            self.mark_lost_again(queue, chunk);
+            losses.lost_again = losses.lost_again.saturating_add(chunk.range.len());
+        }
+        losses
     }
 
-    /// The first `len` octets from `una` on are lost, if nothing is known about them yet.
-    pub(crate) fn mark_front_lost<Q: SendQueue>(&mut self, queue: &mut Q, una: SeqNum, len: u32) {
-        let Some(chunk) = queue.chunk_at(una) else {
-            return;
+    /// The first `len` octets from `una` on are lost, if nothing is known about them yet. Returns
+    /// how many were marked.
+    pub(crate) fn mark_front_lost<Q: SendQueue>(
+        &mut self,
+        queue: &mut Q,
+        una: SeqNum,
+        len: u32,
+    ) -> u32 {
+        let Some(Chunk { range, meta }) = queue.chunk_at(una) else {
+            return 0;
         };
-        if chunk.meta.flags != 0 {
-            return;
+        if meta.flags != 0 {
+            return 0;
         }
-        let range = if chunk.range.end().distance_from(una) > len {
-            match Self::cut_out(queue, chunk.range, una, una.plus(len)) {
-                Some(range) => range,
-                None => chunk.range,
-            }
-        } else {
-            chunk.range
-        };
-        let meta = chunk.meta;
-        self.mark_lost(queue, Chunk { range, meta });
+        let mut part = range;
+        if range.end().distance_from(una) > len && self.split(queue, una.plus(len)).is_ok() {
+            part = SeqRange::new(range.start(), una.plus(len).distance_from(range.start()));
+        }
+        self.mark_lost(queue, Chunk { range: part, meta });
+        part.len()
     }
 
     /// The transmission of the chunk at `start` never left the host: it waits to be sent again.
@@ -279,49 +340,78 @@ impl Scoreboard {
         let Some(chunk) = queue.chunk_at(start) else {
             return;
         };
-        if chunk.meta.has(TxMeta::SACKED) || chunk.meta.flags == TxMeta::LOST {
-            return;
+        if chunk.meta.has(TxMeta::RETRANSMITTED) {
+            self.mark_lost_again(queue, chunk);
+        } else if chunk.meta.flags == 0 {
+            self.mark_lost(queue, chunk);
         }
-        self.subtract(chunk.meta, chunk.range, chunk.range.len());
-        self.mark_lost(queue, chunk);
     }
 
-    /// A retransmission time-out: everything that is not known to have arrived is lost, earlier
-    /// retransmissions included.
+    /// A retransmission time-out: the first chunk is lost, and of the others those of which
+    /// `is_lost` says so, earlier retransmissions included.
     ///
     /// RFC 2018, section 8, would have all selective acknowledgments forgotten with it, because
     /// the peer may renege. Like Linux we forget them only when the very first octet is one that
-    /// the peer claimed to hold: then it has reneged.
-    pub(crate) fn mark_all_lost<Q: SendQueue>(
+    /// the peer claimed to hold: then it has reneged, and all is lost.
+    pub(crate) fn on_timeout<Q: SendQueue>(
         &mut self,
         queue: &mut Q,
         una: SeqNum,
-        nxt: SeqNum,
+        is_lost: impl Fn(Instant) -> bool,
     ) -> Reneged {
         let reneged = match queue.chunk_at(una) {
             Some(first) if first.meta.has(TxMeta::SACKED) => Reneged::Yes,
             Some(_) | None => Reneged::No,
         };
-        *self = Self {
-            sacked_end: self.sacked_end,
-            lost_to: nxt,
-            lost_end: nxt,
-            retransmit_hint: una,
-            ..Self::new(una)
-        };
+        if reneged == Reneged::Yes {
+            (self.sacked, self.sacked_segs) = (0, 0);
+            self.sacked_end = una;
+        }
+        self.lost_to = una;
+        self.retransmit_hint = una;
         let mut at = una;
-        while let Some(Chunk { range, meta }) = queue.chunk_at(at) {
-            if meta.has(TxMeta::SACKED) && reneged == Reneged::No {
-                self.sacked = self.sacked.saturating_add(range.len());
-                self.sacked_below = self.sacked_below.saturating_add(range.len());
-            } else {
-                self.lost = self.lost.saturating_add(range.len());
-                let flags = TxMeta::LOST;
-                queue.set_meta(range.start(), TxMeta { flags, ..meta });
+        while let Some(chunk) = queue.chunk_at(at) {
+            let Chunk { range, meta } = chunk;
+            let lost = reneged == Reneged::Yes || at == una || is_lost(meta.sent_at);
+            if meta.has(TxMeta::SACKED) {
+                if reneged == Reneged::Yes {
+                    self.mark_lost(queue, chunk);
+                }
+            } else if lost && meta.has(TxMeta::RETRANSMITTED) {
+                self.mark_lost_again(queue, chunk);
+            } else if lost && !meta.has(TxMeta::LOST) {
+                self.mark_lost(queue, chunk);
             }
             at = range.end();
         }
         reneged
+    }
+
+    /// Nothing was lost after all.
+    pub(crate) fn unmark_lost<Q: SendQueue>(&mut self, queue: &mut Q, una: SeqNum) {
+        let mut at = una;
+        while self.lost > 0 && at.before(self.lost_end) {
+            let Some(chunk) = queue.chunk_at(at) else {
+                break;
+            };
+            let Chunk { range, meta } = chunk;
+            at = range.end();
+            if meta.has(TxMeta::SACKED) {
+                at = Self::follow(queue, chunk);
+            } else if meta.has(TxMeta::LOST) {
+                self.lost = self.lost.saturating_sub(range.len());
+                queue.set_meta(range.start(), TxMeta { flags: 0, ..meta });
+            }
+        }
+        (self.lost, self.retransmitted) = (0, 0);
+        (self.lost_to, self.lost_end, self.retransmit_hint) = (una, una, una);
+    }
+
+    /// The octet at `seq` is acknowledged selectively.
+    pub(crate) fn is_sacked<Q: SendQueue>(&self, queue: &Q, seq: SeqNum) -> bool {
+        queue
+            .chunk_at(seq)
+            .is_some_and(|chunk| chunk.meta.has(TxMeta::SACKED))
     }
 
     /// The first chunk that waits to be sent again.
@@ -350,6 +440,8 @@ impl Scoreboard {
         now: Instant,
     ) {
         let Chunk { range, meta } = chunk;
+        let was_empty = self.retransmitted == 0;
+        let meta = self.repeats.push(queue, range, meta, was_empty);
         self.retransmitted = self.retransmitted.saturating_add(range.len());
         self.retransmit_hint = range.end();
         let meta = TxMeta {
@@ -360,6 +452,43 @@ impl Scoreboard {
         };
         queue.set_meta(range.start(), meta);
     }
+
+    /// The chunk, which is not held to be lost, is sent again to make the peer speak. It is the
+    /// last one, so that the order of transmissions stays that of the numbers.
+    pub(crate) fn on_probe<Q: SendQueue>(&self, queue: &mut Q, chunk: Chunk, now: Instant) {
+        let Chunk { range, meta } = chunk;
+        let meta = TxMeta {
+            sent_at: now,
+            transmissions: meta.transmissions.saturating_add(1),
+            ..meta
+        };
+        queue.set_meta(range.start(), meta);
+    }
+}
+
+/// What of `part` may be cut out of the chunk `range`. Cuts are made between segments, and
+/// elsewhere only if neither piece is less than half of one: a peer that acknowledges octet by
+/// octet must not make a buffer of each (CVE-2019-11478).
+fn cut_of(range: SeqRange, part: SeqRange, mss: Mss) -> Option<SeqRange> {
+    let mss = mss.octets();
+    let cut = |at: SeqNum, up: bool| {
+        let head = at.distance_from(range.start());
+        let tail = range.end().distance_from(at);
+        let rest = head % mss;
+        if rest == 0 || tail == 0 || head.min(tail) >= mss / 2 {
+            return at;
+        }
+        let down = range.start().plus(head.saturating_sub(rest));
+        if up {
+            down.plus(mss).earliest(range.end())
+        } else {
+            down
+        }
+    };
+    let part = SeqRange::between(cut(part.start(), true), cut(part.end(), false))?;
+    let is_whole =
+        part.start().distance_from(range.start()) % mss == 0 && part.end() == range.end();
+    (!part.is_empty() && (is_whole || part.len() >= mss / 2)).then_some(part)
 }
 
 /// Whether the peer has dropped what it had acknowledged selectively.

@@ -193,7 +193,9 @@ impl Connection {
         self.snd.control_lost = false;
         match sent_at {
             Some(at) if self.snd.patience.retransmits == 0 => {
-                self.snd.rtt.on_sample(cx.now.since(at));
+                let (rtt, window) = (cx.now.since(at), cx.config.min_rtt_window);
+                self.snd.rtt.on_sample(rtt);
+                self.snd.rtt.on_min_sample(rtt, cx.now, window);
             }
             Some(_) => self.snd.rtt.on_repeated_handshake(),
             None => {}

@@ -10,7 +10,11 @@ use crate::engine::buffer::{
 };
 use crate::engine::connection::Connection;
 use crate::engine::counters::Counter;
-use crate::engine::send::recovery::Phase;
+use crate::engine::recv::timestamp_clock;
+use crate::engine::send::recovery::{
+    Frto,
+    Phase, //
+};
 use crate::engine::send::transmit::{
     Limits,
     Partial,
@@ -24,34 +28,63 @@ use crate::engine::wire::{
 };
 
 impl Connection {
-    /// Octets that the congestion window still allows.
-    pub(super) fn congestion_allows(&self) -> u32 {
-        self.window.cwnd_bytes.saturating_sub(self.snd.pipe_bytes())
-    }
-
     pub(super) fn poll_retransmission<S: Shell>(
         &mut self,
         cx: &mut Context<'_, S>,
     ) -> Option<Transmit> {
+        // RFC 5682, 2.1, step 2b: new data goes first, and its acknowledgment decides.
+        if self.snd.recovery.frto == Frto::SecondAck {
+            return None;
+        }
         let Some(chunk) = self.snd.board.next_lost(cx.shell) else {
             return self.poll_lone_fin_again(cx);
         };
         let len = self.retransmission_len(chunk)?;
         let range = SeqRange::new(chunk.range.start(), len);
-        if len < chunk.range.len() && cx.shell.split_sent(range.end()).is_err() {
+        if len < chunk.range.len() && self.snd.board.split(cx.shell, range.end()).is_err() {
             self.wait_for_memory(cx);
             return None;
         }
+        self.charge_window(len, self.snd.recovery.first_is_due);
         let meta = chunk.meta;
         self.snd
             .board
             .on_retransmit(cx.shell, Chunk { range, meta }, cx.now);
         self.snd.recovery.first_is_due = false;
-        if self.snd.recovery.phase == Phase::Recovery {
-            cx.shell.count(Counter::FastRetrans, 1);
+        let segments = len.div_ceil(self.snd.size.mss().octets());
+        match self.snd.recovery.phase {
+            Phase::Recovery => cx.shell.count(Counter::FastRetrans, segments),
+            Phase::Loss => cx.shell.count(Counter::SlowStartRetrans, segments),
+            Phase::Open | Phase::Cwr => {}
         }
+        let stamp = timestamp_clock(cx.now, self.ts_offset);
+        self.snd.undo.on_repeated(len, stamp);
+        if range.start() == self.snd.data_una() {
+            // What was armed for its first transmission is nothing to this one.
+            self.timers.stop(Timer::Retransmit);
+        }
+        Some(self.repeat(cx, range))
+    }
+
+    /// `len` octets go into the network, and if `forced` or nothing is there, whatever the window
+    /// says.
+    fn charge_window(&mut self, len: u32, forced: bool) {
+        if self.snd.recovery.is_reducing() {
+            let forced = forced || self.snd.pipe_bytes() == 0;
+            self.snd.prr.on_sent(len, forced);
+        }
+    }
+
+    /// The octets of `range`, which were sent before.
+    pub(crate) fn repeat<S: Shell>(
+        &mut self,
+        cx: &mut Context<'_, S>,
+        range: SeqRange,
+    ) -> Transmit {
+        let segments = range.len().div_ceil(self.snd.size.mss().octets());
+        self.snd.tally.on_repeated(segments, range.len());
         let with_fin = range.end() == self.snd.write_seq && self.fin_was_sent();
-        Some(self.data_transmit(cx, range, with_fin, true))
+        self.data_transmit(cx, range, with_fin, true)
     }
 
     /// How much of the lost `chunk` may be sent again now.
@@ -84,7 +117,10 @@ impl Connection {
     }
 
     /// Our FIN again, when all data in front of it has arrived.
-    fn poll_lone_fin_again<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
+    pub(crate) fn poll_lone_fin_again<S: Shell>(
+        &mut self,
+        cx: &mut Context<'_, S>,
+    ) -> Option<Transmit> {
         let data_is_under_way = self.snd.flight_size_bytes() > 0;
         if !self.snd.control_lost || data_is_under_way || !self.fin_was_sent() {
             return None;
@@ -104,14 +140,31 @@ impl Connection {
         }
         let limits = self.limits(cx);
         let len = self.new_data_len(&limits)?;
+        self.send_new(cx, len, false)
+    }
+
+    /// One segment of new data, whatever the congestion window says: a tail loss probe.
+    pub(crate) fn send_one_new<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
+        let len = self.limits(cx).forced();
+        (len > 0).then_some(())?;
+        self.send_new(cx, len, true)
+    }
+
+    fn send_new<S: Shell>(
+        &mut self,
+        cx: &mut Context<'_, S>,
+        len: u32,
+        forced: bool,
+    ) -> Option<Transmit> {
         let range = SeqRange::new(self.snd.nxt, len);
         if cx.shell.mark_sent(range, TxMeta::first(cx.now)).is_err() {
             self.wait_for_memory(cx);
             return None;
         }
+        self.charge_window(len, forced);
         self.snd.nxt = range.end();
         self.snd.last_sent_at = cx.now;
-        if len % limits.mss.octets() != 0 {
+        if len % self.snd.size.mss().octets() != 0 {
             self.snd.small_end = range.end();
         }
         let with_fin = self.fin_may_follow(range);
@@ -206,7 +259,7 @@ impl Connection {
     }
 
     /// The shell had no memory: the next try is the timer's.
-    pub(super) fn wait_for_memory<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+    pub(crate) fn wait_for_memory<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         cx.shell.count(Counter::TransmitFailed, 1);
         let at = cx.now.after(cx.config.resource_probe_interval);
         self.timers.arm_earlier(Timer::Pacing, at);

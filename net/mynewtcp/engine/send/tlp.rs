@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tail loss probes (RFC 8985, 7): when nothing behind a loss can tell of it, one more segment
+//! makes the peer speak.
+
+use crate::engine::config::Config;
+use crate::engine::seq::SeqNum;
+use crate::engine::time::{
+    Delta,
+    Instant, //
+};
+
+/// A probe that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Probe {
+    /// TLP.end_seq: SND.NXT when it was sent.
+    end_seq: SeqNum,
+    /// TLP.is_retrans: it repeated what had been sent.
+    is_retrans: bool,
+}
+
+/// Loss probes' memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tlp {
+    probe: Option<Probe>,
+    /// A probe must be sent.
+    pub(crate) due: bool,
+    /// Acknowledgments in a row that came at once, for one segment each.
+    prompt: u8,
+}
+
+/// An acknowledgment, as a probe that is under way sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ProbeAnswer {
+    /// SEG.ACK.
+    pub(crate) ack: SeqNum,
+    /// It advances SND.UNA, carries news of selectively acknowledged data, payload or a window.
+    pub(crate) has_news: bool,
+    /// The end of the range that it reports as a duplicate.
+    pub(crate) dsack_end: Option<SeqNum>,
+}
+
+/// What bears on the time of a probe.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// When data was last sent.
+    pub(crate) last_sent_at: Instant,
+    /// When SND.UNA last advanced.
+    pub(crate) last_acked_at: Instant,
+    /// SRTT, zero if unknown.
+    pub(crate) srtt: Delta,
+    /// Only one segment is under way.
+    pub(crate) is_alone: bool,
+}
+
+/// What an acknowledgment says of the probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Finding {
+    /// Nothing, or that nothing was lost.
+    Nothing,
+    /// The probe has repaired a loss: congestion control must hear of it.
+    Repaired,
+}
+
+impl Tlp {
+    /// Prompt acknowledgments after which the peer is held to acknowledge each segment at once.
+    const PROMPT: u8 = 4;
+    /// No probe is sent sooner, as in Linux: what else has to run on the peer takes its time too.
+    const LEAST: Delta = Delta::from_millis(2);
+
+    pub(crate) const fn new() -> Self {
+        Self {
+            probe: None,
+            due: false,
+            prompt: 0,
+        }
+    }
+
+    /// A probe is under way, and no other is sent until it is answered.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.probe.is_some()
+    }
+
+    /// The probe is sent; SND.NXT is `nxt` now.
+    pub(crate) fn on_sent(&mut self, nxt: SeqNum, is_retrans: bool) {
+        self.due = false;
+        self.probe = Some(Probe {
+            end_seq: nxt,
+            is_retrans,
+        });
+    }
+
+    /// Losses are being repaired by other means.
+    pub(crate) fn cancel(&mut self) {
+        self.probe = None;
+        self.due = false;
+    }
+
+    /// An acknowledgment for `segments` segments came `rtt` after the youngest was sent.
+    pub(crate) fn on_acked(&mut self, segments: u32, rtt: Delta, min_rtt: Delta) {
+        let bound = min_rtt.plus(min_rtt.halved(2)).plus(Self::LEAST);
+        if segments == 1 && rtt <= bound {
+            self.prompt = self.prompt.saturating_add(1);
+        } else {
+            self.prompt = 0;
+        }
+    }
+
+    /// When the probe is due.
+    ///
+    ///   "If SRTT is available: PTO = 2 * SRTT; If FlightSize is one segment: PTO +=
+    ///   TLP.max_ack_delay. Else: PTO = 1 sec" (RFC 8985, 7.2)
+    ///
+    /// We count from the last transmission, as RFC 9002 does, and not from the last
+    /// acknowledgment; but after that one round trip passes at least. So a lost tail is repaired
+    /// two round trips after its acknowledgment was due, not three. And a peer that has just
+    /// acknowledged every single segment at once is not held to delay this acknowledgment.
+    pub(crate) fn deadline(&self, pace: &Pace, config: &Config) -> Instant {
+        if pace.srtt == Delta::ZERO {
+            return pace.last_sent_at.after(config.rto_initial);
+        }
+        let mut interval = pace.srtt.doubled(1).max(Self::LEAST);
+        if pace.is_alone && self.prompt < Self::PROMPT {
+            interval = interval.plus(config.rto_min);
+        }
+        let silence = pace.last_acked_at.after(pace.srtt);
+        pace.last_sent_at.after(interval).max(silence)
+    }
+
+    /// TLP_process_ack() of RFC 8985, 7.4.
+    pub(crate) fn on_ack(&mut self, answer: &ProbeAnswer) -> Finding {
+        let Some(Probe {
+            end_seq,
+            is_retrans,
+        }) = self.probe
+        else {
+            return Finding::Nothing;
+        };
+        if answer.ack.before(end_seq) {
+            return Finding::Nothing;
+        }
+        if !is_retrans || answer.dsack_end == Some(end_seq) {
+            // New data arrived, or both the data and its repetition did.
+            self.probe = None;
+        } else if answer.ack.after(end_seq) {
+            // "ACK acknowledges data sent after the probe: it has repaired a single loss"
+            self.probe = None;
+            return Finding::Repaired;
+        } else if !answer.has_news {
+            // A duplicate acknowledgment: the peer had it already.
+            self.probe = None;
+        }
+        Finding::Nothing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const END: SeqNum = SeqNum::new(5);
+
+    fn answer(ack: SeqNum, has_news: bool, dsack_end: Option<SeqNum>) -> ProbeAnswer {
+        ProbeAnswer {
+            ack,
+            has_news,
+            dsack_end,
+        }
+    }
+
+    fn probing(is_retrans: bool) -> Tlp {
+        let mut tlp = Tlp::new();
+        tlp.on_sent(END, is_retrans);
+        tlp
+    }
+
+    #[test]
+    fn repair_is_known_when_more_is_acknowledged() {
+        let mut tlp = probing(true);
+        assert_eq!(tlp.on_ack(&answer(END, true, None)), Finding::Nothing);
+        assert!(tlp.is_under_way());
+        let more = answer(END.plus(1), true, None);
+        assert_eq!(tlp.on_ack(&more), Finding::Repaired);
+        assert!(!tlp.is_under_way());
+    }
+
+    #[test]
+    fn duplicates_say_that_nothing_was_lost() {
+        for signal in [answer(END, true, Some(END)), answer(END, false, None)] {
+            let mut tlp = probing(true);
+            assert_eq!(tlp.on_ack(&signal), Finding::Nothing);
+            assert!(!tlp.is_under_way());
+        }
+        let mut tlp = probing(false);
+        let _ = tlp.on_ack(&answer(END, true, None));
+        assert!(!tlp.is_under_way());
+        let mut tlp = probing(false);
+        let _ = tlp.on_ack(&answer(END.minus(1), true, None));
+        assert!(tlp.is_under_way());
+    }
+
+    #[test]
+    fn lone_segments_are_given_time_unless_the_peer_is_prompt() {
+        let config = Config::DEFAULT;
+        let srtt = Delta::from_millis(100);
+        let pace = Pace {
+            last_sent_at: Instant::ZERO,
+            last_acked_at: Instant::ZERO,
+            srtt,
+            is_alone: true,
+        };
+        let mut tlp = Tlp::new();
+        let at = |tlp: &Tlp, pace| tlp.deadline(&pace, &config).as_millis();
+        assert_eq!(at(&tlp, pace), 400);
+        for _ in 0..4 {
+            tlp.on_acked(1, srtt, srtt);
+        }
+        assert_eq!(at(&tlp, pace), 200);
+        let last_acked_at = Instant::ZERO.after(Delta::from_millis(150));
+        let acked = Pace {
+            last_acked_at,
+            ..pace
+        };
+        assert_eq!(at(&tlp, acked), 250);
+        tlp.on_acked(2, srtt, srtt);
+        assert_eq!(at(&tlp, pace), 400);
+        let is_alone = false;
+        assert_eq!(at(&tlp, Pace { is_alone, ..pace }), 200);
+        let srtt = Delta::ZERO;
+        assert_eq!(at(&tlp, Pace { srtt, ..pace }), 1000);
+    }
+}
