@@ -21,6 +21,7 @@
 #include <linux/fcntl.h>
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
+#include <linux/inet_diag.h>
 #include <linux/inetdevice.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
@@ -38,6 +39,7 @@
 #include <linux/siphash.h>
 #include <linux/skbuff.h>
 #include <linux/skbuff_ref.h>
+#include <linux/sock_diag.h>
 #include <linux/socket.h>
 #include <linux/sockios.h>
 #include <linux/sockptr.h>
@@ -85,3 +87,4 @@
 #include "helpers/icmp.c"
 #include "helpers/lsm.c"
 #include "helpers/stream.c"
+#include "helpers/diag.c"

@@ -19,6 +19,9 @@ pub(crate) mod addr;
 mod bindings;
 pub(crate) mod compat;
 pub(crate) mod demux;
+#[cfg(CONFIG_MY_NEWTCP_DIAG)]
+mod diag;
+pub(crate) mod facts;
 mod family;
 pub(crate) mod icmp;
 pub(crate) mod init;
@@ -36,6 +39,7 @@ mod netns;
 mod offload;
 pub(crate) mod poll;
 pub(crate) mod ports;
+pub(crate) mod proc_net;
 pub(crate) mod proto;
 mod proto_ops;
 pub(crate) mod random;

@@ -18,12 +18,13 @@
 //! | [`socket`] | the system calls, one file per call |
 //! | [`memory`] [`orphans`] | buffer sizes, and sockets that nobody has open |
 //! | [`sysctl`] [`tuning`] | `net.mynewtcp.*`, and what sockets are tuned with |
-//! | [`mib`] | counters |
+//! | [`mib`] [`diag`] | counters; what is told of each socket |
 //! | [`error`] | the engine's errors as errnos |
 
 use kernel::prelude::*;
 
 mod demux;
+mod diag;
 mod endpoint;
 #[allow(
     dead_code,

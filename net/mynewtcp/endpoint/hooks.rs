@@ -6,6 +6,8 @@ use kernel::prelude::*;
 use kernel::seq_file::SeqFile;
 use kernel::sync::Arc;
 
+use crate::demux;
+use crate::diag;
 use crate::endpoint::cb::Cb;
 use crate::endpoint::{
     drive,
@@ -23,11 +25,13 @@ use crate::endpoint::{
 use crate::icmp;
 use crate::input;
 use crate::linux::addr::SocketAddr;
+use crate::linux::facts::Facts;
 use crate::linux::icmp::IcmpError;
 use crate::linux::memory;
 use crate::linux::msg::Msg;
 use crate::linux::net::Net;
 use crate::linux::poll::PollMask;
+use crate::linux::proc_net::Columns;
 use crate::linux::proto::Protocol;
 use crate::linux::rx::Rx;
 use crate::linux::skb::{
@@ -43,6 +47,11 @@ use crate::linux::sysctl::File;
 use crate::linux::time::Timeout;
 use crate::mib::Namespace;
 use crate::socket;
+#[cfg(CONFIG_MY_NEWTCP_DIAG)]
+use crate::socket::options::info::{
+    self,
+    Snapshot, //
+};
 use crate::sysctl;
 
 /// What a network namespace has of ours.
@@ -98,6 +107,11 @@ impl Protocol for Endpoint {
     fn sysctl_init() {
         sysctl::init_host();
     }
+
+    #[cfg(CONFIG_MY_NEWTCP_DIAG)]
+    const INFO_LEN: usize = Snapshot::LEN;
+    #[cfg(CONFIG_MY_NEWTCP_DIAG)]
+    type Info = Snapshot;
 
     fn show_counters(net: &Net, out: &SeqFile) {
         if let Some(per_net) = net.get::<Self>() {
@@ -190,6 +204,42 @@ impl Protocol for Endpoint {
         if let Some(mtu) = sk.shared().take_pending_mtu() {
             icmp::path_narrowed(sk, mtu);
         }
+    }
+
+    fn facts(sk: &mut Locked<'_>) -> Facts {
+        diag::facts(sk)
+    }
+
+    fn columns(sk: &mut Locked<'_>) -> Columns {
+        diag::columns(sk)
+    }
+
+    #[cfg(CONFIG_MY_NEWTCP_DIAG)]
+    fn info(sk: &mut Locked<'_>) -> Snapshot {
+        info::snapshot(sk)
+    }
+
+    #[cfg(CONFIG_MY_NEWTCP_DIAG)]
+    fn congestion_name(sk: &mut Locked<'_>) -> &'static str {
+        diag::congestion_name(sk)
+    }
+
+    fn request_facts(request: &RequestRef) -> Facts {
+        diag::request_facts(request)
+    }
+
+    fn time_wait_facts(waiting: &TimeWaitRef) -> Facts {
+        diag::time_wait_facts(waiting)
+    }
+
+    #[cfg(CONFIG_MY_NEWTCP_DIAG)]
+    fn forget_request(request: &RequestRef) {
+        demux::forget_request(request);
+    }
+
+    #[cfg(CONFIG_MY_NEWTCP_DIAG)]
+    fn forget_time_wait(waiting: &TimeWaitRef) {
+        demux::forget_time_wait(waiting);
     }
 
     fn memory_free(sk: &Sock, wake: bool) -> bool {

@@ -237,6 +237,11 @@ impl Connection {
         self.timers.earliest()
     }
 
+    /// When `timer` goes off, if it is set.
+    pub fn deadline_of(&self, timer: Timer) -> Option<Instant> {
+        self.timers.deadline(timer)
+    }
+
     /// The state.
     pub fn state(&self) -> StateName {
         self.state.name()

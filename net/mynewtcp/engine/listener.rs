@@ -274,6 +274,11 @@ impl HalfOpen {
         self.acked = true;
     }
 
+    /// How often the SYN-ACK was sent again.
+    pub fn retransmissions(&self) -> u8 {
+        self.handshake.sent.saturating_sub(1)
+    }
+
     /// When [`HalfOpen::on_timeout`] wants to be called.
     pub fn deadline(&self) -> Instant {
         self.deadline

@@ -13,10 +13,15 @@
 mod link;
 mod listeners;
 mod table;
+mod walk;
 
 pub(super) use link::{
     Kind,
     Link, //
+};
+pub(crate) use walk::{
+    Handful,
+    Shelf, //
 };
 
 use super::{

@@ -33,6 +33,8 @@ enum Undo<E: Protocol> {
     Protocol6(&'static Statics<E>),
     Switch4(&'static Statics<E>),
     Switch6(&'static Statics<E>),
+    #[cfg(CONFIG_MY_NEWTCP_DIAG)]
+    Diag(&'static Statics<E>),
     Family,
     Tables(#[allow(dead_code, reason = "dropping it is its use")] Tables),
 }
@@ -62,6 +64,8 @@ impl<E: Protocol> Drop for Undo<E> {
                 }
                 Self::Switch4(s) => b::inet_unregister_protosw(s.switch4.get()),
                 Self::Switch6(s) => b::newtcp_inet6_unregister_protosw(s.switch6.get()),
+                #[cfg(CONFIG_MY_NEWTCP_DIAG)]
+                Self::Diag(s) => b::inet_diag_unregister(s.diag.get()),
                 Self::Family => b::sock_unregister(b::AF_INET_NEW_TCP as i32),
             }
         }
@@ -92,7 +96,7 @@ struct Step<E: Protocol> {
 }
 
 impl<E: Protocol> Registration<E> {
-    const STEPS: [Step<E>; 11] = [
+    const STEPS: &'static [Step<E>] = &[
         Step {
             name: "count sockets",
             v6: false,
@@ -187,6 +191,15 @@ impl<E: Protocol> Registration<E> {
                     .map(|()| Undo::Switch6(s))
             },
         },
+        #[cfg(CONFIG_MY_NEWTCP_DIAG)]
+        Step {
+            name: "register socket diagnosis",
+            v6: false,
+            // SAFETY: The table is static and complete.
+            run: |s| {
+                to_result(unsafe { b::inet_diag_register(s.diag.get()) }).map(|()| Undo::Diag(s))
+            },
+        },
         Step {
             name: "register AF_INET_NEW_TCP",
             v6: false,
@@ -203,7 +216,7 @@ impl<E: Protocol> Registration<E> {
         };
         // SAFETY: No requirements.
         let v6 = unsafe { b::newtcp_ipv6_enabled() };
-        for (number, step) in (1..).zip(&Self::STEPS) {
+        for (number, step) in (1..).zip(Self::STEPS) {
             if step.v6 && !v6 {
                 continue;
             }

@@ -67,6 +67,8 @@ pub(super) struct Head {
     refs: Atomic<u32>,
     net: *mut b::net,
     free: unsafe fn(*mut Head),
+    /// What diagnosis knows it by, 0 before anyone asked.
+    pub(super) cookie: Atomic<u64>,
     /// What the security module said of the SYN.
     pub(super) secid: Atomic<u32>,
     pub(super) peer_secid: Atomic<u32>,
@@ -236,6 +238,7 @@ impl<E: Protocol, T: Send> Mini<E, T> {
                     refs: Atomic::new(1),
                     net,
                     free: free::<E, T>,
+                    cookie: Atomic::new(0),
                     secid: Atomic::new(0),
                     peer_secid: Atomic::new(0),
                     timer <- Opaque::ffi_init(|timer| {

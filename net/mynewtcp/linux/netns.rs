@@ -7,6 +7,7 @@ use super::{
     demux,
     memory,
     net::Net,
+    proc_net,
     proto::{
         Protocol,
         IP_PROTOCOL, //
@@ -126,6 +127,7 @@ unsafe extern "C" fn exit<E: Protocol>(net: *mut b::net) {
     let net = unsafe { Net::from_raw(net) };
     sysctl::unregister(net);
     seq_file::unregister(net);
+    proc_net::unregister(net);
     demux::demux::<E>().purge(net);
     tear_down::<E>(net);
 }
@@ -148,8 +150,11 @@ fn set_up<E: Protocol>(net: &Net) -> Result {
     unsafe { (*state).private = KBox::into_raw(per_net).cast() };
     let undo = ScopeGuard::new(|| tear_down::<E>(net));
     seq_file::register::<E>(net)?;
-    sysctl::register::<E>(net).inspect_err(|_| seq_file::unregister(net))?;
-    undo.dismiss();
+    let undo = ScopeGuard::new_with_data(undo, |_undo| seq_file::unregister(net));
+    proc_net::register::<E>(net)?;
+    let undo = ScopeGuard::new_with_data(undo, |_undo| proc_net::unregister(net));
+    sysctl::register::<E>(net)?;
+    undo.dismiss().dismiss().dismiss();
     Ok(())
 }
 

@@ -21,6 +21,14 @@ use super::{
         SockRef, //
     },
 };
+#[cfg(CONFIG_MY_NEWTCP_DIAG)]
+use super::{
+    demux::{
+        Entry,
+        Handful, //
+    },
+    state,
+};
 use core::{
     cell::UnsafeCell,
     marker::PhantomData,
@@ -188,6 +196,43 @@ impl<E: Protocol> Ports<E> {
         let result = f(ctx, &mut owners);
         drop(guard);
         result
+    }
+
+    #[cfg(CONFIG_MY_NEWTCP_DIAG)]
+    /// How many chains [`bound`](Self::bound) looks into.
+    pub(crate) const CHAINS: usize = CHAINS;
+
+    #[cfg(CONFIG_MY_NEWTCP_DIAG)]
+    /// A handful of the sockets of namespace `net` in a chain that have a port and nothing else,
+    /// behind the first `skip` of them.
+    pub(crate) fn bound(&self, index: usize, net: NetId, skip: usize) -> Handful<E> {
+        let mut handful = Handful::new(skip);
+        let Some(chain) = self.chain(index) else {
+            return handful;
+        };
+        let mut left = skip;
+        let _guard = chain.lock();
+        // SAFETY: Buckets and their owners are alive while the lock is held.
+        unsafe {
+            let mut bucket = (*chain.first.get()).as_ref();
+            while let Some(at) = bucket {
+                let mut owner = at.owners;
+                while at.net == net && !owner.is_null() {
+                    let sock = Sock::<E>::from_raw(owner);
+                    owner = *sock.floor().port.next.get();
+                    if sock.state() != state::CLOSE {
+                        continue;
+                    }
+                    if left > 0 {
+                        left -= 1;
+                    } else if !handful.add(Some(Entry::Sock(sock.sock_ref()))) {
+                        return handful;
+                    }
+                }
+                bucket = at.next.as_ref();
+            }
+        }
+        handful
     }
 
     /// The socket no longer owns its port.

@@ -11,11 +11,13 @@ pub(super) mod callbacks;
 use super::{
     addr::SocketAddr,
     bindings as b,
+    facts::Facts,
     icmp::IcmpError,
     mini::MiniRef,
     msg::Msg,
     net::Net,
     poll::PollMask,
+    proc_net::Columns,
     rx::Rx,
     skb::{
         DropReason,
@@ -84,6 +86,13 @@ pub(crate) trait Protocol: Send + Sized + Unpin + 'static {
     /// Sets what belongs to the host, before the first namespace is.
     fn sysctl_init();
 
+    #[cfg(CONFIG_MY_NEWTCP_DIAG)]
+    /// Octets of [`Info`](Self::Info).
+    const INFO_LEN: usize;
+    #[cfg(CONFIG_MY_NEWTCP_DIAG)]
+    /// What `INET_DIAG_INFO` and `TCP_INFO` answer.
+    type Info: AsRef<[u8]>;
+
     /// Writes the counters of a namespace, one to a line.
     fn show_counters(net: &Net, out: &SeqFile);
 
@@ -137,6 +146,30 @@ pub(crate) trait Protocol: Send + Sized + Unpin + 'static {
     fn on_timer(sk: &mut Locked<'_, Self>);
     /// A process is about to release the socket.
     fn on_release(_sk: &mut Locked<'_, Self>) {}
+
+    /// What diagnosis says of a socket.
+    fn facts(sk: &mut Locked<'_, Self>) -> Facts;
+    /// The last columns of a socket in `/proc`.
+    fn columns(sk: &mut Locked<'_, Self>) -> Columns;
+    /// The answer to `TCP_INFO`.
+    #[cfg(CONFIG_MY_NEWTCP_DIAG)]
+    fn info(sk: &mut Locked<'_, Self>) -> Self::Info;
+    /// The congestion control algorithm.
+    #[cfg(CONFIG_MY_NEWTCP_DIAG)]
+    fn congestion_name(sk: &mut Locked<'_, Self>) -> &'static str;
+
+    // Process context, nothing locked.
+
+    /// What diagnosis says of a half-open connection.
+    fn request_facts(request: &MiniRef<Self, Self::Request>) -> Facts;
+    /// What diagnosis says of a connection in TIME-WAIT.
+    fn time_wait_facts(time_wait: &MiniRef<Self, Self::TimeWait>) -> Facts;
+    /// Ends a half-open connection without a word.
+    #[cfg(CONFIG_MY_NEWTCP_DIAG)]
+    fn forget_request(request: &MiniRef<Self, Self::Request>);
+    /// Ends TIME-WAIT early.
+    #[cfg(CONFIG_MY_NEWTCP_DIAG)]
+    fn forget_time_wait(time_wait: &MiniRef<Self, Self::TimeWait>);
 
     // Any context, nothing locked, must not sleep.
 

@@ -2,6 +2,8 @@
 
 //! The memory that the C stack links into its lists: one [`Statics`] per protocol.
 
+#[cfg(CONFIG_MY_NEWTCP_DIAG)]
+use super::diag;
 use super::{
     bindings as b,
     ports::Ports,
@@ -13,6 +15,7 @@ use super::{
         family,
         netns,
         offload,
+        proc_net,
         rx, //
     },
 };
@@ -50,6 +53,10 @@ pub(crate) struct Statics<E: Protocol> {
     pub(super) offload4: CStatic<b::net_offload>,
     pub(super) offload6: CStatic<b::net_offload>,
     pub(super) pernet: CStatic<b::pernet_operations>,
+    pub(super) seq4: CStatic<b::seq_operations>,
+    pub(super) seq6: CStatic<b::seq_operations>,
+    #[cfg(CONFIG_MY_NEWTCP_DIAG)]
+    pub(super) diag: CStatic<b::inet_diag_handler>,
 }
 
 impl<E: Protocol> Statics<E> {
@@ -69,6 +76,10 @@ impl<E: Protocol> Statics<E> {
             offload4: CStatic::new(offload::table4()),
             offload6: CStatic::new(offload::table6()),
             pernet: CStatic::new(netns::table::<E>()),
+            seq4: CStatic::new(proc_net::table::<E, false>()),
+            seq6: CStatic::new(proc_net::table::<E, true>()),
+            #[cfg(CONFIG_MY_NEWTCP_DIAG)]
+            diag: CStatic::new(diag::table::<E>()),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::linux::sockopt::{
 };
 use crate::tuning::Wishes;
 
-mod info;
+pub(crate) mod info;
 
 /// Level of TCP's options, which ours are meant to be.
 const SOL_TCP: i32 = 6;

@@ -62,7 +62,18 @@ const OPT_WSCALE: u8 = 4;
 const CA_RECOVERY: u8 = 3;
 const CA_LOSS: u8 = 4;
 
+#[cfg(CONFIG_MY_NEWTCP_DIAG)]
+impl AsRef<[u8]> for Snapshot {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl Snapshot {
+    #[cfg(CONFIG_MY_NEWTCP_DIAG)]
+    /// Octets in it.
+    pub(crate) const LEN: usize = LEN;
+
     /// The octets.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
