@@ -5,10 +5,10 @@
 //! - [`lingering`]: ports held by connections in TIME-WAIT;
 //! - [`ports`]: which sockets may share a local port, and picking one.
 
-use kernel::prelude::*;
 use kernel::sync::rcu;
 
 use crate::endpoint::{
+    now,
     Ctx,
     Endpoint,
     Request,
@@ -18,8 +18,11 @@ use crate::endpoint::{
     TimeWaitRef,
     Waiting, //
 };
+use crate::engine::config::Config;
 use crate::engine::listener::TimeWait;
+use crate::engine::seq::SeqNum;
 use crate::linux::addr::Flow;
+use crate::linux::compat::prelude::*;
 use crate::linux::demux::{
     self,
     Demux,
@@ -100,6 +103,32 @@ pub(crate) fn forget_time_wait(waiting: &TimeWaitRef) {
     drop(port);
 }
 
+/// The socket wants to connect where a connection in TIME-WAIT stands. If that may be taken over
+/// (RFC 6191), it is forgotten, and the result is the lowest ISS for the new connection. The user
+/// may have asked for that very port.
+///
+/// # Errors
+///
+/// `EADDRNOTAVAIL` if it may not, or if something else stands there.
+pub(crate) fn take_over_time_wait(
+    ctx: &mut Ctx<'_>,
+    config: &Config,
+    is_asked_for: bool,
+) -> Result<SeqNum> {
+    let flow = ctx.flow();
+    let Some(Entry::TimeWait(waiting)) = lookup(&flow) else {
+        return Err(EADDRNOTAVAIL);
+    };
+    let is_loopback = flow.laddr.is_loopback() || flow.raddr.is_loopback();
+    let floor = waiting
+        .lock()
+        .time_wait
+        .on_connect(now(), config, is_loopback, is_asked_for);
+    let floor = floor.ok_or(EADDRNOTAVAIL)?;
+    forget_time_wait(&waiting);
+    Ok(floor)
+}
+
 /// Puts a connection in TIME-WAIT into the place of the socket that it was.
 pub(crate) fn enter_time_wait(
     ctx: &mut Ctx<'_>,
@@ -107,10 +136,11 @@ pub(crate) fn enter_time_wait(
     time_wait: TimeWait,
 ) -> Result {
     let flow = ctx.flow();
+    let most = endpoint.tuned.config().max_tw_buckets;
     let waiting = Waiting {
         time_wait,
         tuned: endpoint.tuned.clone(),
-        port: Some(HeldPort::new(&endpoint.namespace, &flow, ctx)?),
+        port: Some(HeldPort::new(&endpoint.namespace, &flow, ctx, most)?),
     };
     let mini = Mini::new(ctx.net(), flow, waiting)?;
     tables().replace_with_time_wait(ctx, &mini)?;

@@ -72,6 +72,12 @@ pub(crate) struct Shared {
     ready: Atomic<u32>,
     /// Half-open connections of this listener.
     half_open: Atomic<u32>,
+    /// Those of them whose SYN-ACK has never timed out.
+    young: Atomic<u32>,
+    /// When this listener last answered with a cookie, in the engine's time; 0 for never.
+    cookie_at: Atomic<u64>,
+    /// The log tells of a flood of this listener.
+    flood_told: Atomic<u32>,
     /// The most connections that may be in the accept queue.
     backlog: Atomic<u32>,
     /// The port was chosen by connect, other connections may share it.
@@ -89,6 +95,9 @@ impl Default for Shared {
             unsent: Atomic::new(0),
             ready: Atomic::new(0),
             half_open: Atomic::new(0),
+            young: Atomic::new(0),
+            cookie_at: Atomic::new(0),
+            flood_told: Atomic::new(0),
             backlog: Atomic::new(0),
             port_shared: Atomic::new(0),
             notsent_lowat: Atomic::new(0),
@@ -138,9 +147,36 @@ impl Shared {
         self.half_open.load(Relaxed)
     }
 
+    /// Half-open connections whose SYN-ACK has never timed out.
+    pub(crate) fn young(&self) -> u32 {
+        self.young.load(Relaxed)
+    }
+
     /// A half-open connection was made.
     pub(crate) fn half_open_made(&self) {
         self.half_open.add(1u32, Relaxed);
+        self.young.add(1u32, Relaxed);
+    }
+
+    /// A half-open connection is no longer a young one.
+    pub(crate) fn young_gone(&self) {
+        self.young.fetch_sub(1u32, Relaxed);
+    }
+
+    /// A SYN has been answered with a cookie.
+    pub(crate) fn cookie_sent(&self, now: Instant) {
+        self.cookie_at.store(now.as_nanos().max(1), Relaxed);
+    }
+
+    /// When a SYN was last answered with a cookie.
+    pub(crate) fn cookie_at(&self) -> Option<Instant> {
+        let at = self.cookie_at.load(Relaxed);
+        (at != 0).then_some(Instant::from_nanos(at))
+    }
+
+    /// True the first time only: the log should tell of a flood.
+    pub(crate) fn tell_of_flood(&self) -> bool {
+        self.flood_told.xchg(1, Full) == 0
     }
 
     /// A half-open connection is gone.
@@ -298,13 +334,24 @@ impl Endpoint {
 /// One of the half-open connections that its listener counts, until dropped.
 pub(crate) struct Slot {
     listener: SockRef,
+    is_young: bool,
 }
 
 impl Slot {
     /// One more for `listener`.
     pub(crate) fn new(listener: SockRef) -> Self {
         listener.shared().half_open_made();
-        Self { listener }
+        Self {
+            listener,
+            is_young: true,
+        }
+    }
+
+    /// The SYN-ACK has timed out.
+    pub(crate) fn grow_old(&mut self) {
+        if core::mem::take(&mut self.is_young) {
+            self.listener.shared().young_gone();
+        }
     }
 
     /// Who wants to accept it.
@@ -315,6 +362,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        self.grow_old();
         self.listener.shared().half_open_gone();
     }
 }

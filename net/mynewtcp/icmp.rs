@@ -34,18 +34,24 @@ pub(crate) fn receive(error: &IcmpError<'_>) {
         Some(Entry::Sock(sk)) => to_sock(&sk, error),
         Some(Entry::Request(request)) => {
             let hard = matches!(error.report(), Report::Failed { hard: true, .. });
-            let parameters = request.lock().parameters;
-            if hard && parameters.iss.raw() == error.seq() {
+            let iss = request.lock().half_open.iss();
+            if iss.raw() != error.seq() {
+                note(error, Event::OutOfWindowIcmps);
+            } else if hard {
                 demux::forget_request(&request);
             }
         }
         Some(Entry::TimeWait(_)) => {}
         None => {
             error.count_unknown();
-            if let Some(per_net) = error.net().get::<Endpoint>() {
-                per_net.namespace.note(Event::StrayIcmps);
-            }
+            note(error, Event::StrayIcmps);
         }
+    }
+}
+
+fn note(error: &IcmpError<'_>, event: Event) {
+    if let Some(per_net) = error.net().get::<Endpoint>() {
+        per_net.namespace.note(event);
     }
 }
 
@@ -56,13 +62,16 @@ fn to_sock(sk: &SockRef, error: &IcmpError<'_>) {
     // A message that comes while a process works on the socket is lost, like any packet may be;
     // only the path's MTU is kept for later, since waiting for the next message costs data.
     let handled = sk.try_softirq(|sk| to_locked(sk, error));
-    if let (None, Report::TooBig(mtu)) = (handled, error.report()) {
-        sk.shared().set_pending_mtu(mtu);
+    match (handled, error.report()) {
+        (Some(()), _) => {}
+        (None, Report::TooBig(mtu)) => sk.shared().set_pending_mtu(mtu),
+        (None, Report::Redirect | Report::Failed { .. }) => note(error, Event::LockDroppedIcmps),
     }
 }
 
 fn to_locked(sk: &mut Locked<'_>, error: &IcmpError<'_>) {
     if !is_in_flight(sk, SeqNum::new(error.seq())) {
+        note(error, Event::OutOfWindowIcmps);
         return;
     }
     match error.report() {
@@ -107,11 +116,9 @@ fn failed(sk: &mut Locked<'_>, error: &IcmpError<'_>, err: Error, hard: bool) {
     let wants_all = error.queue(sk);
     let connecting = matches!(sk.state(), state::SYN_SENT | state::SYN_RECV);
     let quoted = SeqNum::new(error.seq());
-    if hard || connecting {
-        with_connection(sk, |connection, cx| {
-            connection.on_icmp(cx, quoted, meaning(err));
-        });
-    }
+    with_connection(sk, |connection, cx| {
+        connection.on_icmp(cx, quoted, meaning(err));
+    });
     if wants_all && hard && !connecting && !sk.flag(SockFlag::Dead) {
         sk.set_err(err);
         sk.error_report();

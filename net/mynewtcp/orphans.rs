@@ -8,13 +8,25 @@ use kernel::sync::atomic::{
     Relaxed, //
 };
 
-use crate::endpoint::Sock;
+use crate::endpoint::{
+    self,
+    Sock, //
+};
+use crate::engine::time::{
+    Delta,
+    Instant, //
+};
 
 /// How many there are, in all namespaces.
 static COUNT: Atomic<i64> = Atomic::new(0);
 
 /// How many there may be (`net.mynewtcp.max_orphans`).
 pub(crate) static LIMIT: Atomic<i64> = Atomic::new(0);
+
+/// When the log last said that there are too many.
+static TOLD_AT: Atomic<u64> = Atomic::new(0);
+/// How often it does at most.
+const TELL_INTERVAL: Delta = Delta::from_secs(5);
 
 /// One orphan, from its making to the end of its socket.
 pub(crate) struct Orphan(());
@@ -33,12 +45,25 @@ impl Drop for Orphan {
     }
 }
 
-/// `sk` is one orphan too many, or holds memory that others need.
-pub(crate) fn are_too_many(sk: &Sock) -> bool {
-    let limit = LIMIT.load(Relaxed);
-    if COUNT.load(Relaxed) > limit {
-        kernel::pr_warn_once!("mynewtcp: {limit} connections without a user is the limit\n");
+/// `sk` is one orphan too many, or holds memory that others need. Each of `doubts` about its peer
+/// makes it count twice as much.
+pub(crate) fn are_too_many(sk: &Sock, doubts: u32) -> bool {
+    let (count, limit) = (COUNT.load(Relaxed), LIMIT.load(Relaxed));
+    if count.checked_shl(doubts).unwrap_or(i64::MAX) > limit {
+        tell(count, limit);
         return true;
     }
     sk.is_out_of_memory()
+}
+
+fn tell(count: i64, limit: i64) {
+    let now = endpoint::now();
+    let last = TOLD_AT.load(Relaxed);
+    let recently = last != 0 && now.since(Instant::from_nanos(last)) < TELL_INTERVAL;
+    if !recently && TOLD_AT.cmpxchg(last, now.as_nanos(), Relaxed).is_ok() {
+        kernel::pr_warn!(
+            "mynewtcp: {count} connections without a user, net.mynewtcp.max_orphans is {limit} \
+             connections: resetting some\n"
+        );
+    }
 }

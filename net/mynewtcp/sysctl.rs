@@ -170,8 +170,12 @@ table! {
     namespace keepalive_intvl(s, 1..=SECONDS, 75): |t, v| t.config.keepalive_interval = seconds(v);
     /// Unanswered keepalive probes after which a connection fails (``TCP_KEEPCNT``).
     namespace keepalive_probes(probes, 0..=U8, 9): |t, v| t.config.keepalive_probes = v as u8;
+    /// Challenge acknowledgments that one connection sends in a second at most (RFC 5961).
+    namespace challenge_ack_limit(segments, 0..=U8, 10): |t, v| t.config.challenge_ack_limit = v as u8;
     /// Half-open connections that one listener may have.
     machine max_syn_backlog(connections, 0..=INT, max_syn_backlog): |t, v| t.config.max_syn_backlog = v as u32;
+    /// Connections in TIME-WAIT; those that close when there are as many do without.
+    namespace max_tw_buckets(connections, 0..=INT, 32_768): |t, v| t.config.max_tw_buckets = v as u32;
     /// What nobody makes a segment's payload and options less than.
     namespace min_snd_mss(bytes, 48..=U16, 48): |t, v| t.config.min_snd_mss = v as u16;
     /// Let receive buffers grow with what the user reads.
@@ -204,10 +208,16 @@ table! {
     namespace syn_linear_timeouts(retransmissions, 0..=SYNCNT, 4): |t, v| t.config.syn_linear_timeouts = v as u8;
     /// How often a SYN is retransmitted before connect fails (``TCP_SYNCNT``).
     namespace syn_retries(retransmissions, 1..=SYNCNT, 6): |t, v| t.config.syn_retries = v as u8;
+    /// Answer SYNs with cookies (RFC 4987): 0 never, 1 when a listener has too many half-open connections, 2 always.
+    namespace syncookies(mode, 0..=2, 1): |t, v| t.config.syncookies = v as u8;
     /// How often a SYN-ACK is retransmitted before the handshake is forgotten (``TCP_SYNCNT`` of the listener).
     namespace synack_retries(retransmissions, 0..=U8, 5): |t, v| t.config.synack_retries = v as u8;
     /// Offer and accept timestamps (RFC 7323).
     namespace timestamps(flag, 0..=U8, 1): |t, v| t.config.timestamps = v != 0;
+    /// Let connect take over TIME-WAIT (RFC 6191): 0 no, 1 yes, 2 over loopback only.
+    namespace tw_reuse(mode, 0..=2, 2): |t, v| t.config.tw_reuse = v as u8;
+    /// How old the last timestamp in TIME-WAIT must be for that.
+    namespace tw_reuse_delay(ms, 1..=60_000, 1000): |t, v| t.config.tw_reuse_delay = Delta::from_millis(v as u64);
     /// Offer and accept window scaling (RFC 7323).
     namespace window_scaling(flag, 0..=U8, 1): |t, v| t.config.window_scaling = v != 0;
 }

@@ -7,6 +7,10 @@ use core::cmp::Ordering;
 
 use kernel::prelude::*;
 use kernel::rbtree::RBTree;
+use kernel::sync::atomic::{
+    Atomic,
+    Relaxed, //
+};
 use kernel::sync::Arc;
 
 use crate::endpoint::Sock;
@@ -62,6 +66,8 @@ impl PartialOrd for Key {
 pub(crate) struct Lingering {
     #[pin]
     counts: BhLock<RBTree<Key, u32>>,
+    /// How many there are in all.
+    total: Atomic<u32>,
 }
 
 impl Lingering {
@@ -69,6 +75,7 @@ impl Lingering {
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             counts <- new_bh_lock!(RBTree::new(), c"newtcp_lingering"),
+            total: Atomic::new(0),
         })
     }
 
@@ -120,15 +127,26 @@ pub(crate) struct HeldPort {
 }
 
 impl HeldPort {
-    /// Holds the local port of `flow` as the socket `sk` did.
-    pub(crate) fn new(namespace: &Arc<Namespace>, flow: &Flow, sk: &Sock) -> Result<Self> {
+    /// Holds the local port of `flow` as the socket `sk` did. `ENOSPC` if there are `most`
+    /// already.
+    pub(crate) fn new(
+        namespace: &Arc<Namespace>,
+        flow: &Flow,
+        sk: &Sock,
+        most: u32,
+    ) -> Result<Self> {
         let key = Key {
             port: flow.lport,
             ip: flow.laddr,
             reuse: sk.reuse(),
             reuseport: sk.reuseport(),
         };
-        namespace.lingering.add(key)?;
+        let lingering = &namespace.lingering;
+        if lingering.total.load(Relaxed) >= most {
+            return Err(ENOSPC);
+        }
+        lingering.add(key)?;
+        lingering.total.add(1u32, Relaxed);
         Ok(Self {
             namespace: namespace.clone(),
             key,
@@ -139,5 +157,6 @@ impl HeldPort {
 impl Drop for HeldPort {
     fn drop(&mut self) {
         self.namespace.lingering.take(self.key);
+        self.namespace.lingering.total.fetch_sub(1u32, Relaxed);
     }
 }

@@ -2,7 +2,15 @@
 
 //! The port space: who may share a port with whom, and picking one that nobody asked for.
 
-use crate::demux::tables;
+use kernel::sync::atomic::{
+    Atomic,
+    Relaxed, //
+};
+
+use crate::demux::{
+    tables,
+    take_over_time_wait, //
+};
 use crate::endpoint::{
     Ctx,
     Endpoint,
@@ -10,7 +18,12 @@ use crate::endpoint::{
     Owned,
     Sock, //
 };
-use crate::linux::addr::Ip;
+use crate::engine::config::Config;
+use crate::engine::seq::SeqNum;
+use crate::linux::addr::{
+    Flow,
+    Ip, //
+};
 use crate::linux::compat::prelude::*;
 use crate::linux::ports;
 use crate::linux::random;
@@ -77,12 +90,52 @@ fn try_port(sk: &mut Locked<'_>, port: u16, strict: bool) -> Result {
     })
 }
 
-/// All ports of the namespace's ephemeral range, from a random one on.
-fn ephemeral(sk: &Sock) -> impl Iterator<Item = u16> {
+/// All ports of the namespace's ephemeral range, from the one at `offset` on.
+fn ephemeral(sk: &Sock, offset: u32) -> impl Iterator<Item = u16> {
     let (low, high) = sk.local_port_range();
     let count = u32::from(high.saturating_sub(low)) + 1;
-    let offset = random::u32() % count;
+    let offset = offset % count;
     (0..count).map(move |step| low.saturating_add(((offset + step) % count) as u16))
+}
+
+/// Tell the two secrets of a destination apart, and these from the ones of a connection.
+const OFFSET_SALT: u32 = 0x100;
+const STEP_SALT: u32 = 0x101;
+
+/// How far each group of destinations has come.
+static STEPS: [Atomic<u32>; 1024] = [const { Atomic::new(0) }; 1024];
+
+/// Where the search for a port to one destination starts: RFC 6056, 3.3.4, the double-hash
+/// algorithm. The ports to one destination follow each other, so that one is used again as late
+/// as possible, and say nothing about those to another.
+struct Start {
+    offset: u32,
+    steps: &'static Atomic<u32>,
+}
+
+impl Start {
+    fn of(flow: &Flow) -> Self {
+        let destination = Flow { lport: 0, ..*flow };
+        let secret = random::flow_secret(&destination, OFFSET_SALT);
+        let group = random::flow_secret(&destination, STEP_SALT) as usize % STEPS.len();
+        let steps = STEPS.get(group).unwrap_or(&STEPS[0]);
+        Self {
+            offset: secret.wrapping_add(steps.load(Relaxed)) & 0x7fff_ffff,
+            steps,
+        }
+    }
+
+    /// The port that was `tried` steps further has been taken. Now and then some are left out, so
+    /// that a destination in the same group cannot count our connections to others.
+    fn advance(&self, tried: u32) {
+        let noise = match random::u32() % 16 {
+            0 => random::u32() % 8,
+            _ => 0,
+        };
+        let seen = self.steps.load(Relaxed);
+        let next = seen.wrapping_add(tried).wrapping_add(1 + noise);
+        self.steps.store(next, Relaxed);
+    }
 }
 
 /// `bind` to `port`, or to any port if it is 0.
@@ -90,7 +143,7 @@ pub(crate) fn bind(sk: &mut Owned<'_>, port: u16) -> Result {
     if port != 0 {
         return try_port(sk, port, false);
     }
-    for port in ephemeral(sk) {
+    for port in ephemeral(sk, random::u32() >> 1) {
         if !sk.net().is_reserved_port(port) && try_port(sk, port, true).is_ok() {
             return Ok(());
         }
@@ -112,34 +165,57 @@ pub(crate) fn may_listen(sk: &mut Owned<'_>) -> Result {
 }
 
 /// Enters a connection that is about to be opened into the table, picking a local port first if
-/// the user has not bound one. Connections to different peers share ports.
-pub(crate) fn connect(sk: &mut Owned<'_>) -> Result {
-    if sk.local().port != 0 {
-        return tables().insert(sk);
+/// the user has not bound one. Connections to different peers share ports. The result is the
+/// lowest ISS for the connection, if it takes the place of one in TIME-WAIT.
+pub(crate) fn connect(sk: &mut Owned<'_>) -> Result<Option<SeqNum>> {
+    sk.endpoint().get_mut().values();
+    let (ctx, endpoint) = sk.split();
+    let config = endpoint.tuned.config();
+    if ctx.local().port != 0 {
+        return enter(ctx, config, true);
     }
-    for port in ephemeral(sk) {
-        if sk.net().is_reserved_port(port) {
+    let start = Start::of(&ctx.flow());
+    for (tried, port) in (0..).zip(ephemeral(ctx, start.offset)) {
+        if ctx.net().is_reserved_port(port) {
             continue;
         }
-        let taken = ports::ports::<Endpoint>().with(sk, port, |sk, owners| {
+        let taken = ports::ports::<Endpoint>().with(ctx, port, |ctx, owners| {
             if !owners.iter().all(|other| other.shared().is_port_shared()) {
                 return Err(EADDRNOTAVAIL);
             }
-            sk.set_local_port(port);
-            let entered = tables()
-                .insert(sk)
-                .and_then(|()| owners.add(sk).inspect_err(|_| tables().remove(sk)));
+            ctx.set_local_port(port);
+            let entered = enter(ctx, config, false).and_then(|floor| match owners.add(ctx) {
+                Ok(()) => Ok(floor),
+                Err(e) => {
+                    tables().remove(ctx);
+                    Err(e)
+                }
+            });
             if entered.is_err() {
-                sk.set_local_port(0);
+                ctx.set_local_port(0);
             }
             entered
         });
-        if taken.is_ok() {
-            sk.shared().set_port_shared(true);
-            return Ok(());
+        if let Ok(floor) = taken {
+            ctx.shared().set_port_shared(true);
+            start.advance(tried);
+            return Ok(floor);
         }
     }
     Err(EADDRNOTAVAIL)
+}
+
+/// Enters the socket into the table, in the place of a connection in TIME-WAIT if it must be.
+fn enter(ctx: &mut Ctx<'_>, config: &Config, is_asked_for: bool) -> Result<Option<SeqNum>> {
+    match tables().insert(ctx) {
+        Ok(()) => Ok(None),
+        Err(e) if e == EADDRNOTAVAIL => {
+            let floor = take_over_time_wait(ctx, config, is_asked_for)?;
+            tables().insert(ctx)?;
+            Ok(Some(floor))
+        }
+        Err(e) => Err(e),
+    }
 }
 
 /// A connection that was accepted shares its listener's port.

@@ -22,6 +22,7 @@ use crate::linux::sock::{
 use crate::linux::state;
 use crate::memory;
 use crate::mib;
+use crate::orphans;
 use crate::output;
 
 /// Transmits, tells the user and arms the timer until the engine wants nothing more.
@@ -181,7 +182,20 @@ pub(crate) fn on_timer(sk: &mut Locked<'_>) {
     }
     with_connection(sk, |connection, cx| connection.on_timeout(cx));
     doubt_route(sk);
+    doubt_orphan(sk);
     drive(sk);
+}
+
+/// A connection without a user that gets no answer goes first when there are too many of them.
+fn doubt_orphan(sk: &mut Locked<'_>) {
+    if !sk.flag(SockFlag::Dead) {
+        return;
+    }
+    let doubts = with_connection(sk, |connection, cx| connection.doubts(cx));
+    if doubts.is_some_and(|doubts| orphans::are_too_many(sk, doubts)) {
+        sk.endpoint().namespace.note(mib::Event::AbortOnMemory);
+        with_connection(sk, |connection, cx| connection.abort(cx));
+    }
 }
 
 /// Lets routing look for another way when a connection gets no answer.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Segments for a listener, whose lock is held: SYNs make half-open connections, the
-//! acknowledgments of our SYN-ACKs turn those into sockets that wait to be accepted.
+//! acknowledgments of our SYN-ACKs turn those into sockets that wait to be accepted. With too
+//! many of them SYNs are answered and forgotten: `cookies`.
 
 use kernel::prelude::*;
 
@@ -23,6 +24,7 @@ use crate::endpoint::{
 use crate::engine::buffer::Context;
 use crate::engine::config::Parameters;
 use crate::engine::listener::{
+    synack_retries,
     HalfOpen,
     HalfOpenTimeout,
     HalfOpenVerdict,
@@ -56,6 +58,8 @@ use crate::output::{
     ports_of,
     Header, //
 };
+
+mod cookies;
 
 /// The listener that a half-open connection is for, if it still accepts connections.
 pub(crate) fn listener_of(request: &RequestRef) -> Option<SockRef> {
@@ -96,22 +100,85 @@ fn note(sk: &mut Locked<'_>, event: Event) {
     sk.endpoint().namespace.note(event);
 }
 
-/// There is no room for one more connection that has not been accepted.
-fn is_full(sk: &mut Locked<'_>) -> bool {
-    if sk.shared().is_accept_queue_full() {
-        note(sk, Event::ListenOverflows);
-        return true;
-    }
+/// There are as many half-open connections as there may be.
+fn is_syn_queue_full(sk: &mut Locked<'_>) -> bool {
     let half_open = sk.shared().half_open();
     let most = sk.endpoint().get_mut().values().config.max_syn_backlog;
     half_open > sk.shared().backlog() || half_open >= most
 }
 
-/// A segment that opens no connection. A listener answers only those that acknowledge something;
-/// others "should not arrive, and should be dropped" (RFC 9293, 3.10.7.2).
+/// What to do about a SYN.
+enum Admission {
+    /// Remember it.
+    Remember,
+    /// Answer it and forget it.
+    Cookie,
+    /// Drop it.
+    Refuse,
+}
+
+/// Decides what a SYN is worth. One that takes the place of an old connection is no flood.
+fn admission(sk: &mut Locked<'_>, replaces: bool) -> Admission {
+    let syncookies = sk.endpoint().get_mut().values().config.syncookies;
+    let is_full = !replaces && is_syn_queue_full(sk);
+    if is_full {
+        tell_of_flood(sk, syncookies != cookies::NEVER);
+        note(
+            sk,
+            match syncookies {
+                cookies::NEVER => Event::ReqQFullDrop,
+                _ => Event::ReqQFullDoCookies,
+            },
+        );
+    }
+    if is_full && syncookies == cookies::NEVER {
+        return Admission::Refuse;
+    }
+    if sk.shared().is_accept_queue_full() {
+        note(sk, Event::ListenOverflows);
+        return Admission::Refuse;
+    }
+    if is_full || (syncookies == cookies::ALWAYS && !replaces) {
+        Admission::Cookie
+    } else {
+        Admission::Remember
+    }
+}
+
+fn tell_of_flood(sk: &mut Locked<'_>, sends_cookies: bool) {
+    if sk.shared().tell_of_flood() {
+        kernel::pr_info!(
+            "mynewtcp: port {}: {} half-open connections, the limit is {} (listen's backlog) or {} \
+             (net.mynewtcp.max_syn_backlog): {}\n",
+            sk.local().port,
+            sk.shared().half_open(),
+            sk.shared().backlog(),
+            sk.endpoint().tuned.config().max_syn_backlog,
+            if sends_cookies {
+                "sending cookies"
+            } else {
+                "dropping SYNs"
+            }
+        );
+    }
+}
+
+/// A segment that opens no connection, unless it completes a handshake that was forgotten. A
+/// listener answers only those that acknowledge something; others "should not arrive, and should
+/// be dropped" (RFC 9293, 3.10.7.2).
 fn refuse(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
-    if segment.ack.is_some() {
-        answer_with_reset(sk, &skb, segment);
+    if let Some(request) = cookies::take(sk, &skb, segment) {
+        to_half_open(sk, &request, skb, segment);
+        if request.is_listed() {
+            // It is as easily remembered the next time.
+            demux::forget_request(&request);
+        }
+        return;
+    }
+    let namespace = sk.endpoint().namespace.clone();
+    let rx = skb.rx();
+    if segment.ack.is_some() && rx.may_reply(&skb) {
+        reset(&skb, &rx, &namespace, segment);
     }
     skb.drop_with(reason::BAD_FLAGS);
 }
@@ -129,12 +196,16 @@ fn on_syn(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment, iss_floor: Option
         refuse(sk, skb, segment);
         return;
     }
-    if is_full(sk) {
-        note(sk, Event::ListenDrops);
-        skb.drop_with(reason::LISTEN_OVERFLOW);
-        return;
-    }
-    if admit(sk, &skb, segment, iss_floor).is_err() {
+    let done = match admission(sk, iss_floor.is_some()) {
+        Admission::Remember => admit(sk, &skb, segment, iss_floor),
+        Admission::Cookie => cookies::send(sk, &skb, segment),
+        Admission::Refuse => {
+            note(sk, Event::ListenDrops);
+            skb.drop_with(reason::LISTEN_OVERFLOW);
+            return;
+        }
+    };
+    if done.is_err() {
         note(sk, Event::ListenDrops);
         skb.drop_with(reason::NOT_SPECIFIED);
     } else {
@@ -150,26 +221,48 @@ fn admit(
     iss_floor: Option<SeqNum>,
 ) -> Result {
     let flow = key_of(sk, skb.rx().flow());
-    let route = sk.route_to(&flow)?;
-    let path_mss = wished_mss(sk, mss_of_mtu(route.mtu, route.header_len));
-    let advertised = wished_mss(sk, mss_of_mtu(route.advertised_mtu, route.header_len));
-    let windows = windows_of(sk);
-    let mut parameters = parameters_of(&flow, path_mss, advertised, route.gso_max_size, windows);
+    let mut parameters = parameters_for(sk, &flow)?;
     if let Some(floor) = iss_floor {
         parameters.iss = parameters.iss.latest(floor);
     }
+    let tuned = sk.endpoint().tuned.clone();
+    let half_open = HalfOpen::on_syn(now(), tuned.config(), &parameters, segment);
+    let request = remember(sk, &flow, skb, half_open.ok_or(EINVAL)?, parameters)?;
+    answer(&request);
+    Ok(())
+}
+
+/// What a connection to the far end of `flow` is born with.
+fn parameters_for(sk: &mut Locked<'_>, flow: &Flow) -> Result<Parameters> {
+    let route = sk.route_to(flow)?;
+    let path_mss = wished_mss(sk, mss_of_mtu(route.mtu, route.header_len));
+    let advertised = wished_mss(sk, mss_of_mtu(route.advertised_mtu, route.header_len));
+    let windows = windows_of(sk);
+    Ok(parameters_of(
+        flow,
+        path_mss,
+        advertised,
+        route.gso_max_size,
+        windows,
+    ))
+}
+
+/// Puts a half-open connection of this listener into the table.
+fn remember(
+    sk: &mut Locked<'_>,
+    flow: &Flow,
+    skb: &SkBuff,
+    half_open: HalfOpen,
+    parameters: Parameters,
+) -> Result<RequestRef> {
     let (ctx, endpoint) = sk.split();
-    let half_open =
-        HalfOpen::on_syn(now(), endpoint.tuned.config(), &parameters, segment).ok_or(EINVAL)?;
     let request = Request {
         half_open,
         parameters,
         tuned: endpoint.tuned.clone(),
         slot: Some(Slot::new(ctx.sock_ref())),
     };
-    let request = demux::enter_request(&flow, ctx, skb, request)?;
-    answer(&request);
-    Ok(())
+    demux::enter_request(flow, ctx, skb, request)
 }
 
 /// The key of a half-open connection: as with sockets, the interface is part of it only where
@@ -247,10 +340,7 @@ fn promote(sk: &mut Locked<'_>, request: &RequestRef, skb: SkBuff, segment: &Seg
     if sk.shared().is_accept_queue_full() {
         note(sk, Event::ListenOverflows);
         note(sk, Event::ListenDrops);
-        if sk.endpoint().get_mut().values().config.abort_on_overflow {
-            demux::forget_request(request);
-            answer_with_reset(sk, &skb, segment);
-        }
+        turn_away(sk, request);
         skb.drop_with(reason::LISTEN_OVERFLOW);
         return;
     }
@@ -285,6 +375,18 @@ fn promote(sk: &mut Locked<'_>, request: &RequestRef, skb: SkBuff, segment: &Seg
     ctx.data_ready();
 }
 
+/// There is no room in the accept queue for a connection whose handshake is complete.
+fn turn_away(sk: &mut Locked<'_>, request: &RequestRef) {
+    if sk.endpoint().get_mut().values().config.abort_on_overflow {
+        let refusal = request.lock().half_open.refusal();
+        send(request, &refusal);
+        note(sk, Event::EmbryonicRsts);
+        demux::forget_request(request);
+    } else {
+        request.lock().half_open.note_acked();
+    }
+}
+
 /// Gives the child its connection and the half-open one's place in the tables.
 fn connect_child(
     child: &mut Locked<'_>,
@@ -314,19 +416,26 @@ fn connect_child(
 
 /// The timer of a half-open connection has run out, or someone thought so.
 pub(crate) fn on_timer(request: &RequestRef) {
-    if listener_of(request).is_none() {
+    let Some(listener) = listener_of(request) else {
         demux::forget_request(request);
         return;
-    }
+    };
     let (verdict, deadline) = {
         let mut guard = request.lock();
         let Request {
-            half_open, tuned, ..
+            half_open,
+            tuned,
+            slot,
+            parameters: _,
         } = &mut *guard;
-        (
-            half_open.on_timeout(now(), tuned.config()),
-            half_open.deadline(),
-        )
+        let (shared, config) = (listener.shared(), tuned.config());
+        let backlog = shared.backlog().min(config.max_syn_backlog);
+        let retries = synack_retries(config, shared.half_open(), shared.young(), backlog);
+        let verdict = half_open.on_timeout_within(now(), config, retries);
+        if let (false, Some(slot)) = (half_open.is_young(), slot) {
+            slot.grow_old();
+        }
+        (verdict, half_open.deadline())
     };
     match verdict {
         HalfOpenTimeout::Early => request.arm(deadline.as_nanos()),

@@ -67,6 +67,14 @@ impl Ip {
         }
     }
 
+    /// True for an address that means this host to everyone.
+    pub(crate) fn is_loopback(&self) -> bool {
+        match self.v4() {
+            Some([first, ..]) => first == 127,
+            None => *self == Self::V6_LOOPBACK,
+        }
+    }
+
     /// True for `fe80::/10`, which means nothing without an interface.
     pub(crate) fn is_link_local(&self) -> bool {
         !self.is_v4() && self.0[0] == 0xfe && self.0[1] & 0xc0 == 0x80

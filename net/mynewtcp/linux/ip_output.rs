@@ -61,6 +61,15 @@ impl<E: Protocol> Ctx<'_, E> {
     }
 }
 
+impl<E: Protocol> Sock<E> {
+    /// Sends a segment without payload for a connection that has no socket and no object in the
+    /// table: as [`Mini::transmit`](super::mini::Mini::transmit).
+    pub(crate) fn transmit_for(&self, flow: &Flow, header: &[u8]) -> Result {
+        let manner = Manner::of_sock(self);
+        send_control(self.net(), Some(self), flow, &manner, header)
+    }
+}
+
 /// Puts the header in front of the payload.
 fn push_header(skb: &mut SkBuff, header: &[u8]) -> Result {
     if !(HEADER_LEN..=MAX_HEADER_LEN).contains(&header.len()) || header.len() % 4 != 0 {

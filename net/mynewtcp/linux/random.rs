@@ -10,19 +10,32 @@ use kernel::sync::SetOnce;
 
 /// The key of [`keyed_hash`], drawn once at start-up.
 static HASH_KEY: SetOnce<b::siphash_key_t> = SetOnce::new();
+/// The keys of [`cookie_secret`]: what it hides travels on the wire, so they are its own.
+static COOKIE_KEYS: [SetOnce<b::siphash_key_t>; 2] = [SetOnce::new(), SetOnce::new()];
 
-/// Draws the key of the connection tables.
+/// Draws the keys.
 pub(super) fn init() {
+    HASH_KEY.populate(new_key());
+    for key in &COOKIE_KEYS {
+        key.populate(new_key());
+    }
+}
+
+fn new_key() -> b::siphash_key_t {
     let mut key: b::siphash_key_t = pin_init::zeroed();
     // SAFETY: `key` is writable for its whole size.
     unsafe { b::get_random_bytes((&raw mut key).cast(), size_of::<b::siphash_key_t>()) };
-    HASH_KEY.populate(key);
+    key
 }
 
 /// A hash for tables of ours that strangers can fill.
 pub(crate) fn keyed_hash(bytes: &[u8]) -> u32 {
+    hash_with(&HASH_KEY, bytes)
+}
+
+fn hash_with(key: &SetOnce<b::siphash_key_t>, bytes: &[u8]) -> u32 {
     static NO_KEY: b::siphash_key_t = pin_init::zeroed();
-    let key = HASH_KEY.as_ref().unwrap_or(&NO_KEY);
+    let key = key.as_ref().unwrap_or(&NO_KEY);
     // SAFETY: Both pointers are valid for reads of the lengths that go with them.
     let hash = unsafe { b::newtcp_siphash(bytes.as_ptr().cast(), bytes.len(), key) };
     (hash ^ (hash >> 32)) as u32
@@ -40,11 +53,22 @@ pub(crate) fn u32() -> u32 {
 ///
 /// RFC 6528 builds initial sequence numbers as clock + F(four-tuple, secret): this is F.
 pub(crate) fn flow_secret(flow: &Flow, salt: u32) -> u32 {
+    keyed_hash(&bytes_of(flow, salt))
+}
+
+/// The same for SYN cookies, whose `count` is known to all: two unrelated hashes.
+pub(crate) fn cookie_secret(flow: &Flow, second: bool, count: u32) -> u32 {
+    let [first_key, second_key] = &COOKIE_KEYS;
+    let key = if second { second_key } else { first_key };
+    hash_with(key, &bytes_of(flow, count))
+}
+
+fn bytes_of(flow: &Flow, salt: u32) -> [u8; 40] {
     let mut bytes = [0u8; 40];
     bytes[..16].copy_from_slice(flow.laddr.octets());
     bytes[16..32].copy_from_slice(flow.raddr.octets());
     bytes[32..34].copy_from_slice(&flow.lport.to_ne_bytes());
     bytes[34..36].copy_from_slice(&flow.rport.to_ne_bytes());
     bytes[36..].copy_from_slice(&salt.to_ne_bytes());
-    keyed_hash(&bytes)
+    bytes
 }

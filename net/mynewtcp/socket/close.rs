@@ -87,7 +87,7 @@ fn finish(sk: &mut Owned<'_>) {
     }
     sk.endpoint().get_mut().orphan = Some(Orphan::new());
     let no_wait = sk.endpoint().switches.no_linger2 && sk.state() == state::FIN_WAIT2;
-    let too_many = orphans::are_too_many(sk);
+    let too_many = orphans::are_too_many(sk, 0);
     if too_many {
         sk.endpoint().namespace.note(mib::Event::AbortOnMemory);
     }

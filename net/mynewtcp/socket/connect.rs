@@ -26,6 +26,7 @@ use crate::linux::compat::prelude::*;
 use crate::linux::sock::SockFlag;
 use crate::linux::state;
 use crate::memory::windows_of;
+use crate::mib::Event;
 use crate::socket::{
     listen,
     options, //
@@ -44,14 +45,20 @@ pub(crate) fn connect(sk: &mut Owned<'_>, remote: SocketAddr) -> Result {
 
 /// Picks the port, makes the connection and sends the SYN.
 fn open(sk: &mut Owned<'_>) -> Result {
-    ports::connect(sk)?;
+    let iss_floor = ports::connect(sk)?;
+    if iss_floor.is_some() {
+        sk.endpoint().namespace.note(Event::TimeWaitRecycled);
+    }
     sk.new_ports()?;
     let flow = sk.flow();
     let (mtu, advertised_mtu, header_len) = (sk.mtu(), sk.advertised_mtu(), sk.header_len());
     let path_mss = wished_mss(sk, mss_of_mtu(mtu, header_len));
     let advertised = wished_mss(sk, mss_of_mtu(advertised_mtu, header_len));
     let windows = windows_of(sk);
-    let parameters = parameters_of(&flow, path_mss, advertised, sk.max_gso_size(), windows);
+    let mut parameters = parameters_of(&flow, path_mss, advertised, sk.max_gso_size(), windows);
+    if let Some(floor) = iss_floor {
+        parameters.iss = parameters.iss.latest(floor);
+    }
     let endpoint = sk.endpoint().get_mut();
     let connection = Connection::new(endpoint.tuned.config(), &parameters);
     endpoint.role = Role::Connected(connection);

@@ -136,8 +136,15 @@ impl TimeWait {
     }
 
     /// Our side wants to connect to the same peer from the same port again. The lowest ISS for
-    /// that, if the configuration allows it and timestamps tell the new segments from the old.
-    pub fn on_connect(&self, now: Instant, config: &Config, is_loopback: bool) -> Option<SeqNum> {
+    /// that, if timestamps tell the new segments from the old, and the configuration allows it or,
+    /// as with Linux' TCP, the user has asked for that very port.
+    pub fn on_connect(
+        &self,
+        now: Instant,
+        config: &Config,
+        is_loopback: bool,
+        is_asked_for: bool,
+    ) -> Option<SeqNum> {
         /// `tw_reuse`: yes.
         const ALWAYS: u8 = 1;
         /// `tw_reuse`: over loopback only.
@@ -149,7 +156,8 @@ impl TimeWait {
         };
         let clock = self.timestamps?;
         let rested = now.since(clock.recent_at) > config.tw_reuse_delay;
-        (allowed && rested && config.timestamps).then(|| self.iss_floor())
+        let may = is_asked_for || (allowed && rested);
+        (may && config.timestamps).then(|| self.iss_floor())
     }
 
     fn on_other(&mut self, now: Instant, config: &Config, segment: &Segment) -> TimeWaitVerdict {
@@ -295,17 +303,18 @@ mod tests {
         let with = |tw_reuse| Config { tw_reuse, ..CONFIG };
         let tw = with_clock();
         let floor = Some(SeqNum::new(500 + 65_537));
-        assert_eq!(tw.on_connect(later, &with(1), false), floor);
-        assert_eq!(tw.on_connect(later, &with(2), true), floor);
-        assert_eq!(tw.on_connect(later, &with(2), false), None);
-        assert_eq!(tw.on_connect(later, &with(0), true), None);
+        assert_eq!(tw.on_connect(later, &with(1), false, false), floor);
+        assert_eq!(tw.on_connect(later, &with(2), true, false), floor);
+        assert_eq!(tw.on_connect(later, &with(2), false, false), None);
+        assert_eq!(tw.on_connect(later, &with(0), true, false), None);
         let soon = NOW.after(Delta::from_millis(1000));
-        assert_eq!(tw.on_connect(soon, &with(1), true), None);
-        assert_eq!(time_wait().on_connect(later, &with(1), true), None);
+        assert_eq!(tw.on_connect(soon, &with(1), true, false), None);
+        assert_eq!(tw.on_connect(soon, &with(0), false, true), floor);
+        assert_eq!(time_wait().on_connect(later, &with(1), true, true), None);
         let bare = Config {
             timestamps: false,
             ..with(1)
         };
-        assert_eq!(tw.on_connect(later, &bare, true), None);
+        assert_eq!(tw.on_connect(later, &bare, true, true), None);
     }
 }
