@@ -18,6 +18,7 @@ use crate::engine::seq::{
     SeqNum,
     SeqRange, //
 };
+use crate::input::listen::wished_mss;
 use crate::linux::compat::prelude::*;
 use crate::linux::demux::Entry;
 use crate::linux::icmp::{
@@ -99,9 +100,24 @@ pub(crate) fn path_narrowed(sk: &mut Locked<'_>, mtu: u32) {
     if find_route(sk).is_err() {
         return;
     }
-    let path_mss = mss_of_mtu(sk.mtu(), sk.header_len());
-    with_connection(sk, |connection, cx| connection.on_mtu_change(cx, path_mss));
+    follow_route(sk);
     drive(sk);
+}
+
+/// Takes over what the route says of the path's MTU now. It may be more than before: a route
+/// forgets after a while what ICMP has told it (RFC 1191, 6.3).
+pub(crate) fn follow_route(sk: &mut Locked<'_>) {
+    let mtu = sk.mtu();
+    if mtu == 0 {
+        return;
+    }
+    let path_mss = mss_of_mtu(mtu, sk.header_len());
+    let path_mss = wished_mss(sk, path_mss);
+    with_connection(sk, |connection, cx| {
+        if connection.route_mss() != path_mss {
+            connection.on_mtu_change(cx, path_mss);
+        }
+    });
 }
 
 /// Sees to it that the socket has a route.

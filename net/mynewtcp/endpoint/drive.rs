@@ -191,7 +191,7 @@ fn doubt_orphan(sk: &mut Locked<'_>) {
     if !sk.flag(SockFlag::Dead) {
         return;
     }
-    let doubts = with_connection(sk, |connection, cx| connection.doubts(cx));
+    let doubts = with_connection(sk, |connection, cx| connection.doubts(cx)).flatten();
     if doubts.is_some_and(|doubts| orphans::are_too_many(sk, doubts)) {
         sk.endpoint().namespace.note(mib::Event::AbortOnMemory);
         with_connection(sk, |connection, cx| connection.abort(cx));

@@ -22,6 +22,11 @@ pub struct Config {
     pub rto_initial: Delta,
     /// How often a SYN is retransmitted with a doubled time-out before the attempt fails
     /// (`tcp_syn_retries`, 1 to 127).
+    ///
+    ///   "R2 for a SYN segment MUST be set large enough to provide retransmission of the segment
+    ///   for at least 3 minutes" (RFC 9293, 3.8.3, MUST-23)
+    ///
+    /// That takes one more than the 6 of Linux' TCP.
     pub syn_retries: u8,
     /// How often a SYN is retransmitted before that, without doubling (`tcp_syn_linear_timeouts`,
     /// 0 to 127).
@@ -150,7 +155,7 @@ impl Config {
         rto_min: Delta::from_millis(200),
         rto_max: Delta::from_secs(120),
         rto_initial: Delta::from_secs(1),
-        syn_retries: 6,
+        syn_retries: 7,
         syn_linear_timeouts: 4,
         synack_retries: 5,
         retries1: 3,

@@ -272,6 +272,11 @@ impl Connection {
         self.snd.size.mss()
     }
 
+    /// What [`Connection::on_mtu_change`] was last told, or the parameters said.
+    pub fn route_mss(&self) -> Mss {
+        self.snd.pmtu.route()
+    }
+
     /// Octets up to which the last unsent chunk should be filled.
     pub fn size_goal(&self) -> u32 {
         self.snd.size.goal()

@@ -28,14 +28,22 @@ __newtcp u8 *newtcp_skb_cb(const struct sk_buff *skb)
 	return (u8 *)skb->cb;
 }
 
-__newtcp bool newtcp_skb_is_for_host(const struct sk_buff *skb)
-{
-	return skb->pkt_type == PACKET_HOST;
-}
-
 __newtcp bool newtcp_skb_is_ipv6(const struct sk_buff *skb)
 {
 	return skb->protocol == htons(ETH_P_IPV6);
+}
+
+/* True for a packet that means this host alone, by its device's word and by its
+ * addresses: whoever answers others answers for everybody.
+ */
+__newtcp bool newtcp_skb_is_for_host(const struct sk_buff *skb)
+{
+	if (skb->pkt_type != PACKET_HOST)
+		return false;
+	if (newtcp_skb_is_ipv6(skb))
+		return !ipv6_addr_is_multicast(&ipv6_hdr(skb)->daddr) &&
+		       !ipv6_addr_v4mapped(&ipv6_hdr(skb)->saddr);
+	return !(skb_rtable(skb)->rt_flags & (RTCF_BROADCAST | RTCF_MULTICAST));
 }
 
 /* A received skb has a route until it is queued for the user. */

@@ -10,6 +10,7 @@ use crate::endpoint::{
     Owned,
     Sock, //
 };
+use crate::icmp::follow_route;
 use crate::linux::compat::prelude::*;
 use crate::linux::msg::{
     flags as msg_flags,
@@ -129,6 +130,11 @@ fn push(sk: &mut Owned<'_>, octets: u32, flags: u32, remaining: usize) -> Result
         if let Some(skb) = sk.queues().unsent_mut().back_mut() {
             skb.cb_mut::<Cb>().sealed = 1;
         }
+    }
+    // A write of several segments is worth a look at the route, a smaller one fits it anyway.
+    let large = with_connection(sk, |connection, _| octets > connection.mss().octets());
+    if large == Some(true) {
+        follow_route(sk);
     }
     let more = remaining > 0 || flags & msg_flags::MORE != 0;
     with_connection(sk, |connection, cx| connection.send(cx, octets, more))

@@ -54,6 +54,11 @@ impl PathMtu {
         }
     }
 
+    /// What the route says.
+    pub(crate) const fn route(&self) -> Mss {
+        self.route
+    }
+
     /// The size to use.
     pub(crate) fn size(&self) -> Mss {
         self.search

@@ -193,10 +193,12 @@ impl Connection {
     }
 
     /// Reasons to doubt that the peer of an orphan is still there, should there be too many of
-    /// them: nothing has been sent for long, or ICMP says that nothing arrives.
-    pub fn doubts<S: Shell>(&self, cx: &Context<'_, S>) -> u32 {
+    /// them: nothing has been sent for long, or ICMP says that nothing arrives. `None` if it is no
+    /// orphan.
+    pub fn doubts<S: Shell>(&self, cx: &Context<'_, S>) -> Option<u32> {
         let quiet = cx.now.since(self.snd.last_sent_at) > cx.config.rto_max.times(2);
-        u32::from(quiet) + u32::from(self.soft_error.is_some())
+        let doubts = u32::from(quiet) + u32::from(self.soft_error.is_some());
+        self.is_orphan().then_some(doubts)
     }
 
     /// The user has let go of both directions.

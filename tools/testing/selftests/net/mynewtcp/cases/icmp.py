@@ -8,6 +8,7 @@ import struct
 
 from harness.context import sockname
 from harness.forge import Builder, Ear, ones_complement
+from harness.knobs import Count
 from harness.registry import case, check, check_equal
 
 ETHERTYPE = {4: 0x0800, 6: 0x86dd}
@@ -128,6 +129,29 @@ def icmp_lowers_the_path_mtu(context):
         sizes.append(len(segment.payload))
     check(max(sizes) + Ear.HEADER_BYTES[context.version] + 20 <= limit,
           f"a segment of {max(sizes)} bytes does not fit {limit}")
+
+
+@case(timeout=60)
+def icmp_path_mtu_must_quote_what_was_sent(context):
+    """RFC 5927 7.2: a "too big" that quotes another sequence number changes nothing."""
+    router = Router(context)
+    client, server = context.connected()
+    port = sockname(client)[1]
+    for side in (context.link.a, context.link.b):
+        context.link.offload(side, "tx", "off")
+    ignored = Count(context, context.link.a, "OutOfWindowIcmps")
+    client.sendall(b"x" * 3000)
+    packet = router.hear(lambda segment: segment.source_port == port
+                         and len(segment.payload) > 1300, "a full segment")
+    receive(server, 3000)
+    kind = (3, 4) if context.version == 4 else (2, 0)
+    for shift in (1 << 20, -(1 << 20), 1 << 31):
+        router.complain(packet, kind, shift=shift, word=1280)
+    context.until(lambda: ignored.grown() == 3, "all three are ignored")
+    client.sendall(b"z" * 3000)
+    router.hear(lambda segment: b"z" in segment.payload and len(segment.payload) > 1300,
+                "a full segment once more")
+    receive(server, 3000)
 
 
 def receive(sock, length):
