@@ -207,7 +207,7 @@ table! {
     /// How often a SYN is retransmitted without doubling the time-out, before ``syn_retries`` count.
     namespace syn_linear_timeouts(retransmissions, 0..=SYNCNT, 4): |t, v| t.config.syn_linear_timeouts = v as u8;
     /// How often a SYN is retransmitted before connect fails (``TCP_SYNCNT``).
-    namespace syn_retries(retransmissions, 1..=SYNCNT, 6): |t, v| t.config.syn_retries = v as u8;
+    namespace syn_retries(retransmissions, 1..=SYNCNT, 7): |t, v| t.config.syn_retries = v as u8;
     /// Answer SYNs with cookies (RFC 4987): 0 never, 1 when a listener has too many half-open connections, 2 always.
     namespace syncookies(mode, 0..=2, 1): |t, v| t.config.syncookies = v as u8;
     /// How often a SYN-ACK is retransmitted before the handshake is forgotten (``TCP_SYNCNT`` of the listener).

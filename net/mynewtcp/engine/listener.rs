@@ -163,6 +163,7 @@ impl HalfOpen {
             // Nothing carries the other options.
             handshake.peer_scale = None;
             handshake.sack = false;
+            handshake.ecn = false;
             handshake.window.disable_scaling();
         }
         half.is_cookie = true;
@@ -205,6 +206,7 @@ impl HalfOpen {
         syn.options.sack_permitted = carried.sack;
         let mut half = Self::on_syn(now, config, parameters, &syn)?;
         half.handshake.iss = iss;
+        half.handshake.ecn = carried.ecn;
         half.handshake.sent = 1;
         half.is_cookie = true;
         Some(half)
@@ -247,7 +249,7 @@ impl HalfOpen {
             let carried = Carried {
                 scale: self.handshake.peer_scale,
                 sack: self.handshake.sack,
-                ecn: false,
+                ecn: self.handshake.ecn,
             };
             let millis = option.val.wrapping_sub(clock.offset);
             option.val = carried.into_clock(millis).wrapping_add(clock.offset);

@@ -175,10 +175,8 @@ fn refuse(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
         }
         return;
     }
-    let namespace = sk.endpoint().namespace.clone();
-    let rx = skb.rx();
-    if segment.ack.is_some() && rx.may_reply(&skb) {
-        reset(&skb, &rx, &namespace, segment);
+    if segment.ack.is_some() {
+        answer_with_reset(sk, &skb, segment);
     }
     skb.drop_with(reason::BAD_FLAGS);
 }
