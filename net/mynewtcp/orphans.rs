@@ -62,7 +62,7 @@ fn tell(count: i64, limit: i64) {
     let recently = last != 0 && now.since(Instant::from_nanos(last)) < TELL_INTERVAL;
     if !recently && TOLD_AT.cmpxchg(last, now.as_nanos(), Relaxed).is_ok() {
         kernel::pr_warn!(
-            "mynewtcp: {count} connections without a user, net.mynewtcp.max_orphans is {limit} \
+            "{count} connections without a user, net.mynewtcp.max_orphans is {limit} \
              connections: resetting some\n"
         );
     }

@@ -148,7 +148,7 @@ fn admission(sk: &mut Locked<'_>, replaces: bool) -> Admission {
 fn tell_of_flood(sk: &mut Locked<'_>, sends_cookies: bool) {
     if sk.shared().tell_of_flood() {
         kernel::pr_info!(
-            "mynewtcp: port {}: {} half-open connections, the limit is {} (listen's backlog) or {} \
+            "port {}: {} half-open connections, the limit is {} (listen's backlog) or {} \
              (net.mynewtcp.max_syn_backlog): {}\n",
             sk.local().port,
             sk.shared().half_open(),

@@ -128,8 +128,8 @@ fn reports() -> impl Strategy<Value = Vec<(usize, usize, [usize; 2], bool)>> {
 }
 
 proptest! {
-    /// The scoreboard knows exactly what the blocks have told, and nothing is both under way and
-    /// arrived.
+    /// The scoreboard knows no more than what the blocks have told, and nothing is both under way
+    /// and arrived.
     #[test]
     fn scoreboard_is_a_bitmap(reports in reports()) {
         let mut bench = Bench::new(10_000);
@@ -166,7 +166,8 @@ proptest! {
             let nxt = place(bench.connection.snd_nxt(), OURS);
             prop_assert_eq!(una, ack);
             prop_assert_eq!(info.unacked as usize, nxt - una);
-            prop_assert_eq!(info.sacked as usize, told.count_from(una));
+            // Pieces of segments are not believed to have arrived: nobody sends any.
+            prop_assert!(info.sacked as usize <= told.count_from(una));
             prop_assert!(info.sacked + info.lost <= info.unacked);
             prop_assert!(info.retrans <= info.lost);
         }

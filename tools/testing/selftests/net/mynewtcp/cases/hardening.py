@@ -7,7 +7,7 @@ import struct
 
 from harness.context import receive_exactly, sockname
 from harness.forge import ACK, FIN, PSH, RST, SYN, Builder, Ear, Forge
-from harness.knobs import Count, set_knob
+from harness.knobs import Count, host_knob, set_knob
 from harness.registry import case, check, check_equal
 
 ETHERTYPE = {4: 0x0800, 6: 0x86dd}
@@ -336,17 +336,14 @@ def path_mtu_search_leaves_good_paths_alone(context):
 def orphans_have_a_limit(context):
     """Connections without a user beyond max_orphans are reset, and that is counted."""
     link = context.link
-    set_knob(context, link.a, "max_orphans", 2)
-    try:
-        aborted = Count(context, link.a, "AbortOnMemory")
-        pairs = [context.connected(7000 + number) for number in range(6)]
+    aborted = Count(context, link.a, "AbortOnMemory")
+    pairs = [context.connected(7000 + number) for number in range(6)]
+    with host_knob(context, "max_orphans", 2):
         link.cut()
         for client, _ in pairs:
             client.sendall(b"never arrives")
             client.close()
         context.until(lambda: aborted.grown() >= 3, "orphans beyond the limit are reset")
-        link.mend()
-        for _, server in pairs:
-            context.abort(server)
-    finally:
-        set_knob(context, link.a, "max_orphans", 8192)
+    link.mend()
+    for _, server in pairs:
+        context.abort(server)

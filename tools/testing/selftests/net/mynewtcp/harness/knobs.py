@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Sysctls and counters by the names that TCP and NEW_TCP share."""
 
+import contextlib
 from pathlib import Path
 
 from .registry import Skip
@@ -10,14 +11,31 @@ TCP_FILES = ("/proc/thread-self/net/snmp", "/proc/thread-self/net/netstat")
 NEWTCP_FILE = "/proc/thread-self/net/mynewtcp_snmp"
 
 
+def knob_file(context, name):
+    """The file of tcp_NAME or its like; skips the case where the kernel has no such knob."""
+    place = "ipv4/tcp_" if context.family.name == "tcp" else "mynewtcp/"
+    file = Path(f"/proc/sys/net/{place}{name}")
+    if not file.exists():
+        raise Skip(f"the kernel has no {file}")
+    return file
+
+
 def set_knob(context, side, name, value):
-    """Set tcp_NAME or its like; skips the case where the kernel has no such knob."""
-    path = f"net.ipv4.tcp_{name}" if context.family.name == "tcp" else f"net.mynewtcp.{name}"
+    """Set a knob of one side."""
     with side.ns.inside():
-        there = Path("/proc/sys", path.replace(".", "/")).exists()
-    if not there:
-        raise Skip(f"the kernel has no {path}")
-    side.ns.write_sysctl(path, value)
+        knob_file(context, name).write_text(f"{value}\n", encoding="ascii")
+
+
+@contextlib.contextmanager
+def host_knob(context, name, value):
+    """Set a knob that the whole host has in common, while the body runs."""
+    file = knob_file(context, name)
+    before = file.read_text(encoding="ascii")
+    file.write_text(f"{value}\n", encoding="ascii")
+    try:
+        yield
+    finally:
+        file.write_text(before, encoding="ascii")
 
 
 def counters(ns, family):
