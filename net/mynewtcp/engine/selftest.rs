@@ -15,6 +15,7 @@ pub mod handshake;
 pub mod life;
 pub mod listen;
 pub mod loss;
+pub mod repair;
 pub mod reset;
 pub mod shell;
 pub mod window;
@@ -95,6 +96,19 @@ vectors! {
     reset::unread_data_resets_on_close,
     reset::abort_resets,
     reset::stray_segments_are_reset,
+    repair::tail_probe_repairs_and_counts,
+    repair::reordering_within_the_window_is_borne,
+    repair::hole_is_repaired_when_the_window_is_over,
+    repair::three_segments_behind_decide_at_once,
+    repair::lost_retransmission_is_found,
+    repair::basic_frto_takes_back,
+    repair::sack_frto_takes_back,
+    repair::real_timeout_stays,
+    repair::eifel_takes_back,
+    repair::reported_duplicates_take_back,
+    repair::reduction_follows_delivery,
+    repair::dust_is_not_kept,
+    repair::reneging_peer_is_not_waited_for,
     window::closed_window_is_probed,
     window::reader_reopens_the_window,
     window::right_edge_stays,

@@ -49,7 +49,10 @@ use crate::engine::seq::{
     Mss,
     SeqNum, //
 };
-use crate::engine::time::Instant;
+use crate::engine::time::{
+    Delta,
+    Instant, //
+};
 
 /// The send sequence variables and what hangs on them.
 #[derive(Clone, Copy, Debug)]
@@ -224,6 +227,19 @@ impl Send {
         self.board
             .pipe_bytes(self.flight_size_bytes())
             .saturating_sub(duplicates)
+    }
+
+    /// The time to note of a transmission of data now. What is sent `again` gets one of its own,
+    /// so that the order of transmissions is that of their times, and of their numbers where the
+    /// times are equal, though the clock may stand still between two calls.
+    pub(crate) fn stamp(&mut self, now: Instant, again: bool) -> Instant {
+        let least = if again {
+            self.last_sent_at.after(Delta::from_nanos(1))
+        } else {
+            self.last_sent_at
+        };
+        self.last_sent_at = now.max(least);
+        self.last_sent_at
     }
 
     /// Something is sent and not acknowledged, be it SYN, data or FIN.

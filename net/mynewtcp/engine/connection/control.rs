@@ -100,8 +100,8 @@ impl Connection {
         }
     }
 
-    /// Makes the window smaller: ssthresh is what the algorithm leaves of it. cwnd follows at
-    /// once, except after [`Cause::Loss`], where recovery leads it there.
+    /// Makes the window smaller: ssthresh is what the algorithm leaves of it. cwnd is led there by
+    /// proportional rate reduction, except after [`Cause::Timeout`], when it begins anew.
     ///
     ///   "TCP should not react to congestion indications more than once every window of data"
     ///   (RFC 3168, 6.1.2): a loss among what was sent before the reaction to a mark changes
@@ -118,10 +118,7 @@ impl Connection {
         self.window.ssthresh_bytes = ssthresh;
         match cause {
             Cause::Loss => {}
-            Cause::Mark => {
-                self.window.cwnd_bytes = self.window.cwnd_bytes.min(ssthresh);
-                self.ecn.on_reduced_by_mark(self.snd.nxt);
-            }
+            Cause::Mark => self.ecn.on_reduced_by_mark(self.snd.nxt),
             Cause::Timeout => self.window.cwnd_bytes = mss.octets(),
         }
         self.ecn.on_reduced();
@@ -129,14 +126,19 @@ impl Connection {
 
     /// The acknowledgment `segment` echoes a mark: once in a window of data that is a reason to
     /// send less.
-    pub(super) fn on_echo<S: Shell>(&mut self, cx: &mut Context<'_, S>, flight: u32) {
+    pub(super) fn on_echo<S: Shell>(
+        &mut self,
+        cx: &mut Context<'_, S>,
+        flight: u32,
+        delivered: u32,
+    ) {
         cx.shell.count(Counter::EcnEchoes, 1);
         if self.snd.recovery.phase == Phase::Open
             && !self.ecn.is_reduced()
             && self.snd.flight_size_bytes() > 0
         {
             cx.shell.count(Counter::EcnReductions, 1);
-            self.reduce_window(Cause::Mark, flight);
+            self.enter_cwr(cx, flight, delivered);
         }
     }
 

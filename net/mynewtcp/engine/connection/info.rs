@@ -11,6 +11,22 @@ use crate::engine::time::{
 };
 use crate::engine::timers::Timer;
 
+/// Where loss recovery stands, with the numbers of Linux' `tcpi_ca_state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum CaState {
+    /// All is well.
+    Open = 0,
+    /// Something has arrived out of order, and nothing is held to be lost yet.
+    Disorder = 1,
+    /// The window is being reduced because of a mark of congestion.
+    Cwr = 2,
+    /// Losses are being repaired after a fast retransmission.
+    Recovery = 3,
+    /// Losses are being repaired after a time-out.
+    Loss = 4,
+}
+
 /// A snapshot of one connection. Sizes are in octets.
 #[derive(Clone, Copy, Debug)]
 pub struct Info {
@@ -18,10 +34,8 @@ pub struct Info {
     pub state: StateName,
     /// The congestion control algorithm.
     pub congestion: &'static str,
-    /// Losses are being repaired after a fast retransmission.
-    pub in_recovery: bool,
-    /// Losses are being repaired after a time-out.
-    pub in_loss: bool,
+    /// Where loss recovery stands.
+    pub ca_state: CaState,
     /// Time-outs in a row without progress.
     pub retransmits: u8,
     /// Window or keepalive probes in a row.
@@ -94,6 +108,22 @@ pub struct Info {
     pub rcv_ssthresh: u32,
     /// The largest window that the user wants, [`u32::MAX`] without a wish.
     pub window_clamp: u32,
+    /// Segments sent again in all.
+    pub total_retrans: u32,
+    /// Octets sent again in all.
+    pub bytes_retrans: u64,
+    /// Segments that the peer has reported as duplicates.
+    pub dsack_dups: u32,
+    /// By how many segments the network is held to reorder at most.
+    pub reordering: u32,
+    /// How often it was seen to reorder.
+    pub reord_seen: u32,
+    /// Time-outs in all.
+    pub total_rto: u16,
+    /// Times that one or more time-outs in a row began.
+    pub total_rto_recoveries: u16,
+    /// Milliseconds spent in those that are over.
+    pub total_rto_time: u32,
     /// Which timer is next.
     pub next_timer: Option<Timer>,
 }
@@ -105,8 +135,7 @@ impl Connection {
         Info {
             state: self.state(),
             congestion: self.congestion.name(),
-            in_recovery: snd.recovery.phase == Phase::Recovery,
-            in_loss: snd.recovery.phase == Phase::Loss,
+            ca_state: self.ca_state(),
             retransmits: snd.patience.retransmits,
             probes: snd.patience.probes.max(snd.patience.keepalives),
             backoff: snd.rtt.backoff,
@@ -143,7 +172,26 @@ impl Connection {
             rcv_space: rcv.tuning.space,
             rcv_ssthresh: rcv.tuning.ssthresh,
             window_clamp: rcv.tuning.clamp,
+            total_retrans: snd.tally.total_retrans,
+            bytes_retrans: snd.tally.bytes_retrans,
+            dsack_dups: snd.tally.dsack_dups,
+            reordering: u32::from(snd.rack.reordering),
+            reord_seen: snd.rack.reord_seen,
+            total_rto: snd.tally.total_rto,
+            total_rto_recoveries: snd.tally.total_rto_recoveries,
+            total_rto_time: snd.tally.total_rto_time,
             next_timer: self.timers.next(),
+        }
+    }
+
+    fn ca_state(&self) -> CaState {
+        let snd = &self.snd;
+        match snd.recovery.phase {
+            Phase::Open if snd.board.sacked > 0 || snd.recovery.dup_acks > 0 => CaState::Disorder,
+            Phase::Open => CaState::Open,
+            Phase::Cwr => CaState::Cwr,
+            Phase::Recovery => CaState::Recovery,
+            Phase::Loss => CaState::Loss,
         }
     }
 }

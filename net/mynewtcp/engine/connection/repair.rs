@@ -60,6 +60,9 @@ impl Connection {
         if (lost > 0 || remains) && !self.snd.recovery.is_repairing() {
             self.enter_recovery(cx, report.prior_flight, delivered);
         }
+        if report.ece {
+            self.on_echo(cx, report.prior_flight, delivered);
+        }
         if self.snd.recovery.is_reducing() {
             let safe = report.has_advanced && lost == 0;
             self.apply_prr(delivered, safe);
@@ -269,31 +272,39 @@ impl Connection {
             1,
         );
         if self.snd.recovery.phase != Phase::Cwr {
-            self.begin_reduction(cx, flight, delivered);
+            self.begin_reduction(cx, Cause::Loss, flight, delivered);
         }
         self.snd.recovery.enter_recovery(self.snd.nxt);
     }
 
-    /// The peer echoed a mark of congestion (RFC 3168, 6.1.2): once for each flight, the window is
-    /// reduced as if a segment of it had been lost.
-    #[allow(dead_code, reason = "nothing negotiates marks yet")]
-    pub(crate) fn enter_cwr<S: Shell>(&mut self, cx: &mut Context<'_, S>, flight: u32) {
-        if self.snd.recovery.phase == Phase::Open {
-            self.begin_reduction(cx, flight, 0);
-            self.snd.recovery.enter_cwr(self.snd.nxt);
-        }
+    /// The peer echoed a mark of congestion: the window is reduced as if a segment had been lost,
+    /// by an acknowledgment that has told of `delivered`.
+    pub(super) fn enter_cwr<S: Shell>(
+        &mut self,
+        cx: &mut Context<'_, S>,
+        flight: u32,
+        delivered: u32,
+    ) {
+        self.begin_reduction(cx, Cause::Mark, flight, delivered);
+        self.snd.recovery.enter_cwr(self.snd.nxt);
     }
 
     /// The window will be reduced, from now until the phase that begins now is over.
-    fn begin_reduction<S: Shell>(&mut self, cx: &mut Context<'_, S>, flight: u32, delivered: u32) {
+    fn begin_reduction<S: Shell>(
+        &mut self,
+        cx: &mut Context<'_, S>,
+        cause: Cause,
+        flight: u32,
+        delivered: u32,
+    ) {
         let (mss, una) = (self.snd.size.mss(), self.snd.data_una());
         self.snd.undo.begin(self.window, una, 0);
         self.snd.tlp.cancel();
-        if self.on_mtu_probe_lost(cx) {
+        if cause == Cause::Loss && self.on_mtu_probe_lost(cx) {
             let least = mss.octets().saturating_mul(2);
             self.window.ssthresh_bytes = self.window.cwnd_bytes.max(least);
         } else {
-            self.reduce_window(Cause::Loss, flight);
+            self.reduce_window(cause, flight);
         }
         // "RecoverFS = SND.NXT - SND.UNA [...] Bytes SACKed before entering recovery will not be
         // marked as delivered during recovery" (RFC 9937, 6.2)

@@ -114,12 +114,29 @@ impl Delivery {
         }
     }
 
-    /// The octets of `range`, a chunk or a part of one, have arrived; `meta` is the note on it.
+    /// The octets of `range`, a chunk or a part of one, are acknowledged cumulatively; `meta` is
+    /// the note on it.
     pub(crate) fn take(&mut self, range: SeqRange, meta: TxMeta) {
+        let late = self.echo.is_some_and(|echo| echo.is_before(meta.sent_at));
+        self.take_either(range, meta, late);
+    }
+
+    /// They are acknowledged selectively. The echo says nothing about them: it is that of the last
+    /// segment that came in order (RFC 7323, 4.3).
+    pub(crate) fn take_sacked(&mut self, range: SeqRange, meta: TxMeta) {
+        self.sacked = self.sacked.saturating_add(range.len());
+        self.take_either(range, meta, false);
+    }
+
+    fn take_either(&mut self, range: SeqRange, meta: TxMeta, late: bool) {
         self.bytes = self.bytes.saturating_add(range.len());
         if meta.transmissions > 1 {
             self.repeated = true;
-            if self.is_ambiguous(meta.sent_at) {
+            // It may be the first transmission that has arrived, not the last:
+            //
+            //   "If Segment.retransmitted is TRUE: If ACK.ts_option.echo_reply < Segment.xmit_ts:
+            //   continue; If rtt < RACK.min_RTT: continue" (RFC 8985, 6.2, step 2)
+            if late || self.now.since(meta.sent_at) < self.min_rtt {
                 return;
             }
         } else {
@@ -140,14 +157,5 @@ impl Delivery {
             let start = range.start();
             self.overtaken = Some(self.overtaken.map_or(start, |low| low.earliest(start)));
         }
-    }
-
-    /// It may be the first transmission that has arrived, not the one at `sent_at`:
-    ///
-    ///   "If Segment.retransmitted is TRUE: If ACK.ts_option.echo_reply < Segment.xmit_ts:
-    ///   continue; If rtt < RACK.min_RTT: continue" (RFC 8985, 6.2, step 2)
-    fn is_ambiguous(&self, sent_at: Instant) -> bool {
-        self.echo.is_some_and(|echo| echo.is_before(sent_at))
-            || self.now.since(sent_at) < self.min_rtt
     }
 }

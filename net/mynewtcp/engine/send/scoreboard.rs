@@ -231,8 +231,7 @@ impl Scoreboard {
             return 0;
         };
         let meta = chunk.meta;
-        delivery.take(range, meta);
-        delivery.sacked = delivery.sacked.saturating_add(range.len());
+        delivery.take_sacked(range, meta);
         if meta.has(TxMeta::RETRANSMITTED) {
             self.repeats.remove(queue, chunk);
         }

@@ -27,6 +27,8 @@ pub(crate) struct Tlp {
     pub(crate) due: bool,
     /// Acknowledgments in a row that came at once, for one segment each.
     prompt: u8,
+    /// The longest that the peer was seen to delay one, in microseconds; zero if never.
+    delay: u32,
 }
 
 /// An acknowledgment, as a probe that is under way sees it.
@@ -49,6 +51,8 @@ pub(crate) struct Pace {
     pub(crate) last_acked_at: Instant,
     /// SRTT, zero if unknown.
     pub(crate) srtt: Delta,
+    /// The smallest round-trip time.
+    pub(crate) min_rtt: Delta,
     /// Only one segment is under way.
     pub(crate) is_alone: bool,
 }
@@ -73,7 +77,9 @@ impl Tlp {
         Self {
             probe: None,
             due: false,
-            prompt: 0,
+            // Receivers do so at the start of a connection, not to slow down slow start.
+            prompt: Self::PROMPT,
+            delay: 0,
         }
     }
 
@@ -102,8 +108,12 @@ impl Tlp {
         let bound = min_rtt.plus(min_rtt.halved(2)).plus(Self::LEAST);
         if segments == 1 && rtt <= bound {
             self.prompt = self.prompt.saturating_add(1);
-        } else {
-            self.prompt = 0;
+            return;
+        }
+        self.prompt = 0;
+        if segments == 1 {
+            let delay = rtt.minus(min_rtt).as_micros().min(u64::from(u32::MAX));
+            self.delay = self.delay.max(delay as u32);
         }
     }
 
@@ -114,18 +124,34 @@ impl Tlp {
     ///
     /// We count from the last transmission, as RFC 9002 does, and not from the last
     /// acknowledgment; but after that one round trip passes at least. So a lost tail is repaired
-    /// two round trips after its acknowledgment was due, not three. And a peer that has just
-    /// acknowledged every single segment at once is not held to delay this acknowledgment.
+    /// two round trips after its acknowledgment was due, not three. And TLP.max_ack_delay is what
+    /// the peer was seen to take, if it was.
     pub(crate) fn deadline(&self, pace: &Pace, config: &Config) -> Instant {
         if pace.srtt == Delta::ZERO {
             return pace.last_sent_at.after(config.rto_initial);
         }
         let mut interval = pace.srtt.doubled(1).max(Self::LEAST);
-        if pace.is_alone && self.prompt < Self::PROMPT {
-            interval = interval.plus(config.rto_min);
+        if pace.is_alone && self.may_be_held(pace) {
+            interval = match self.delay {
+                0 => interval.plus(config.rto_min),
+                // A quarter more than that, behind one round trip and a half.
+                micros => {
+                    let delay = Delta::from_micros(u64::from(micros)).min(config.rto_min);
+                    let due = pace.srtt.plus(pace.srtt.halved(1));
+                    interval.max(due.plus(delay).plus(delay.halved(2)))
+                }
+            };
         }
         let silence = pace.last_acked_at.after(pace.srtt);
         pace.last_sent_at.after(interval).max(silence)
+    }
+
+    /// The peer may have the lone segment and be holding its acknowledgment back: not if it has
+    /// just acknowledged every single segment at once, and not if an acknowledgment came later
+    /// than that of this segment should have come.
+    fn may_be_held(&self, pace: &Pace) -> bool {
+        let due = pace.last_sent_at.after(pace.min_rtt.plus(Self::LEAST));
+        self.prompt < Self::PROMPT && pace.last_acked_at <= due
     }
 
     /// TLP_process_ack() of RFC 8985, 7.4.
@@ -208,25 +234,30 @@ mod tests {
             last_sent_at: Instant::ZERO,
             last_acked_at: Instant::ZERO,
             srtt,
+            min_rtt: srtt,
             is_alone: true,
         };
         let mut tlp = Tlp::new();
         let at = |tlp: &Tlp, pace| tlp.deadline(&pace, &config).as_millis();
+        assert_eq!(at(&tlp, pace), 200);
+        let acked = |ms| Instant::ZERO.after(Delta::from_millis(ms));
+        let last_acked_at = acked(150);
+        let recent = Pace {
+            last_acked_at,
+            ..pace
+        };
+        assert_eq!(at(&tlp, recent), 250);
+        tlp.on_acked(2, srtt, srtt);
         assert_eq!(at(&tlp, pace), 400);
+        assert_eq!(at(&tlp, recent), 250);
+        let is_alone = false;
+        assert_eq!(at(&tlp, Pace { is_alone, ..pace }), 200);
+        tlp.on_acked(1, Delta::from_millis(180), srtt);
+        assert_eq!(at(&tlp, pace), 250);
         for _ in 0..4 {
             tlp.on_acked(1, srtt, srtt);
         }
         assert_eq!(at(&tlp, pace), 200);
-        let last_acked_at = Instant::ZERO.after(Delta::from_millis(150));
-        let acked = Pace {
-            last_acked_at,
-            ..pace
-        };
-        assert_eq!(at(&tlp, acked), 250);
-        tlp.on_acked(2, srtt, srtt);
-        assert_eq!(at(&tlp, pace), 400);
-        let is_alone = false;
-        assert_eq!(at(&tlp, Pace { is_alone, ..pace }), 200);
         let srtt = Delta::ZERO;
         assert_eq!(at(&tlp, Pace { srtt, ..pace }), 1000);
     }

@@ -42,13 +42,18 @@ mod at {
     pub(super) const SND_SSTHRESH: usize = 76;
     pub(super) const SND_CWND: usize = 80;
     pub(super) const ADVMSS: usize = 84;
+    pub(super) const REORDERING: usize = 88;
     pub(super) const RCV_SPACE: usize = 96;
+    pub(super) const TOTAL_RETRANS: usize = 100;
     pub(super) const PACING_RATE: usize = 104;
     pub(super) const MAX_PACING_RATE: usize = 112;
     pub(super) const BYTES_ACKED: usize = 120;
     pub(super) const BYTES_RECEIVED: usize = 128;
     pub(super) const NOTSENT: usize = 144;
     pub(super) const MIN_RTT: usize = 148;
+    pub(super) const BYTES_RETRANS: usize = 208;
+    pub(super) const DSACK_DUPS: usize = 216;
+    pub(super) const REORD_SEEN: usize = 220;
     pub(super) const SND_WND: usize = 228;
     pub(super) const RCV_WND: usize = 232;
 }
@@ -57,10 +62,6 @@ mod at {
 const OPT_TIMESTAMPS: u8 = 1;
 const OPT_SACK: u8 = 2;
 const OPT_WSCALE: u8 = 4;
-
-/// Values of `tcpi_ca_state`.
-const CA_RECOVERY: u8 = 3;
-const CA_LOSS: u8 = 4;
 
 #[cfg(CONFIG_MY_NEWTCP_DIAG)]
 impl AsRef<[u8]> for Snapshot {
@@ -103,12 +104,11 @@ impl Snapshot {
 
     fn fill(&mut self, info: &Info) {
         let bit = |on: bool, bit: u8| if on { bit } else { 0 };
-        let ca_state = bit(info.in_recovery, CA_RECOVERY).max(bit(info.in_loss, CA_LOSS));
         let scaled = info.snd_wscale != 0 || info.rcv_wscale != 0;
         let options = bit(info.timestamps, OPT_TIMESTAMPS)
             | bit(info.sack, OPT_SACK)
             | bit(scaled, OPT_WSCALE);
-        self.put(at::CA_STATE, &[ca_state]);
+        self.put(at::CA_STATE, &[info.ca_state as u8]);
         self.put(at::RETRANSMITS, &[info.retransmits]);
         self.put(at::PROBES, &[info.probes]);
         self.put(at::BACKOFF, &[info.backoff]);
@@ -119,6 +119,7 @@ impl Snapshot {
         self.put_u32(at::SND_MSS, info.snd_mss);
         self.put_u32(at::RCV_MSS, info.rcv_mss);
         self.fill_segments(info);
+        self.fill_repairs(info);
         self.put_millis(at::LAST_DATA_SENT, info.last_data_sent);
         self.put_millis(at::LAST_DATA_RECV, info.last_received);
         self.put_millis(at::LAST_ACK_RECV, info.last_received);
@@ -129,6 +130,14 @@ impl Snapshot {
         self.put_u64(at::BYTES_RECEIVED, info.bytes_received);
         self.put_u32(at::NOTSENT, info.notsent);
         self.put_micros(at::MIN_RTT, info.min_rtt);
+    }
+
+    fn fill_repairs(&mut self, info: &Info) {
+        self.put_u32(at::REORDERING, info.reordering);
+        self.put_u32(at::TOTAL_RETRANS, info.total_retrans);
+        self.put_u64(at::BYTES_RETRANS, info.bytes_retrans);
+        self.put_u32(at::DSACK_DUPS, info.dsack_dups);
+        self.put_u32(at::REORD_SEEN, info.reord_seen);
     }
 
     /// What is counted in segments there and in octets here.

@@ -57,9 +57,6 @@ impl Connection {
         let updated = self.update_send_window(segment, ack);
         report.has_news |= updated == Updated::Yes;
         self.take_sack_blocks(cx, segment, &mut report);
-        if report.ece {
-            self.on_echo(cx, report.prior_flight);
-        }
         if ack.after(self.snd.una) {
             self.on_new_ack(cx, segment, &mut report);
         } else {

@@ -46,10 +46,10 @@ impl Connection {
             return None;
         }
         self.charge_window(len, self.snd.recovery.first_is_due);
-        let meta = chunk.meta;
+        let (meta, at) = (chunk.meta, self.snd.stamp(cx.now, true));
         self.snd
             .board
-            .on_retransmit(cx.shell, Chunk { range, meta }, cx.now);
+            .on_retransmit(cx.shell, Chunk { range, meta }, at);
         self.snd.recovery.first_is_due = false;
         let segments = len.div_ceil(self.snd.size.mss().octets());
         match self.snd.recovery.phase {
@@ -157,13 +157,13 @@ impl Connection {
         forced: bool,
     ) -> Option<Transmit> {
         let range = SeqRange::new(self.snd.nxt, len);
-        if cx.shell.mark_sent(range, TxMeta::first(cx.now)).is_err() {
+        let at = self.snd.stamp(cx.now, false);
+        if cx.shell.mark_sent(range, TxMeta::first(at)).is_err() {
             self.wait_for_memory(cx);
             return None;
         }
         self.charge_window(len, forced);
         self.snd.nxt = range.end();
-        self.snd.last_sent_at = cx.now;
         if len % self.snd.size.mss().octets() != 0 {
             self.snd.small_end = range.end();
         }

@@ -85,12 +85,12 @@ impl Connection {
         let size = self.next_mtu_probe(cx)?;
         let len = size.less_options(self.snd.size.options).octets();
         let range = SeqRange::new(self.snd.nxt, len);
-        if cx.shell.mark_sent(range, TxMeta::first(cx.now)).is_err() {
+        let at = self.snd.stamp(cx.now, false);
+        if cx.shell.mark_sent(range, TxMeta::first(at)).is_err() {
             self.wait_for_memory(cx);
             return None;
         }
         self.snd.nxt = range.end();
-        self.snd.last_sent_at = cx.now;
         self.snd.pmtu.on_probe_sent(range, size);
         cx.shell.count(Counter::MtuProbes, 1);
         let mut transmit = self.data_transmit(cx, range, false, false);

@@ -7,6 +7,7 @@ use crate::engine::buffer::{
     Context,
     Shell, //
 };
+use crate::engine::congestion::Cause;
 use crate::engine::connection::repair::report::Report;
 use crate::engine::connection::Connection;
 use crate::engine::counters::Counter;
@@ -40,6 +41,7 @@ impl Connection {
             last_sent_at: self.snd.last_sent_at.max(self.snd.control_sent_at),
             last_acked_at: self.snd.last_acked_at,
             srtt: self.snd.rtt.srtt,
+            min_rtt: self.snd.rtt.min(),
             is_alone: flight <= self.snd.size.mss().octets(),
         };
         let deadline = self.snd.tlp.deadline(&pace, cx.config);
@@ -106,9 +108,8 @@ impl Connection {
             }
             range = SeqRange::between(at, range.end())?;
         }
-        self.snd
-            .board
-            .on_probe(cx.shell, Chunk { range, meta }, cx.now);
+        let at = self.snd.stamp(cx.now, true);
+        self.snd.board.on_probe(cx.shell, Chunk { range, meta }, at);
         Some(self.repeat(cx, range))
     }
 
@@ -124,7 +125,12 @@ impl Connection {
             Finding::Repaired => {
                 cx.shell.count(Counter::LossProbeRecovery, 1);
                 if !self.snd.recovery.is_repairing() {
-                    self.begin_reduction(cx, report.prior_flight, report.delivery.bytes);
+                    self.begin_reduction(
+                        cx,
+                        Cause::Loss,
+                        report.prior_flight,
+                        report.delivery.bytes,
+                    );
                     self.end_reduction();
                 }
             }

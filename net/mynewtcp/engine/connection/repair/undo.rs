@@ -123,6 +123,14 @@ impl Connection {
             return true;
         }
         let hints_at_loss = report.is_duplicate || delivery.sacked > 0;
+        if hints_at_loss && self.snd.recovery.frto == Frto::SecondAck {
+            // "(3.a) [...] set the congestion window to no more than 3 * MSS, and continue with
+            // the slow start algorithm retransmitting unacknowledged segments"
+            let mss = delivery.mss.octets();
+            let room = self.snd.pipe_bytes().saturating_add(mss);
+            let most = room.min(mss.saturating_mul(3));
+            self.window.cwnd_bytes = self.window.cwnd_bytes.max(most);
+        }
         self.snd.recovery.frto = match self.snd.recovery.frto {
             Frto::FirstAck if report.has_advanced && !over && self.can_send_new() => {
                 // "(2.b) [...] transmit up to two new (previously unsent) segments"
