@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import floors
+import requirements
 import sizes
 import words
 from files import Tree
@@ -93,6 +94,7 @@ CHECKS = {
     "functions": sizes.functions,
     "words": words.problems,
     "licence": words.licences,
+    "requirements": requirements.problems,
     "spelling": spelling,
     "generated": generated,
     "clippy": clippy,

@@ -14,12 +14,12 @@ SHELL_FUNCTION = re.compile(r"^(\w+)\(\) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL
 
 
 def files(tree):
-    """Files that grew too large. The licence is as long as it is."""
+    """Files that grew too large. The licence is as long as it is, what is generated too."""
     return [
         f"{path}: {count} lines, more than {FILE_LINES}"
         for path in tree.all()
         if (count := tree.text(path).count("\n")) > FILE_LINES
-        and path.name not in ("COPYING", "Cargo.lock")
+        and path.name not in ("COPYING", "Cargo.lock", "rfc.rst")
     ]
 
 

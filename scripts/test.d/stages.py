@@ -62,12 +62,17 @@ def _kernel(repo, kind, what):
     )
 
 
+def _programs(scripts):
+    """The root's cargo, and how it runs the simulator and the explorer."""
+    cargo = (f"{scripts}/env", "cargo")
+    run = (*cargo, "run", "--release", "--quiet", "-p")
+    return cargo, (*run, "mynewtcp-sim", "--", "--seeds"), (*run, "mynewtcp-explore", "--")
+
+
 def _stages(repo):
     scripts = f"{repo}/scripts"
-    cargo = (f"{scripts}/env", "cargo")
+    cargo, simulate, explore = _programs(scripts)
     seeds = os.environ.get("SEEDS", "1000")
-    simulate = (*cargo, "run", "--release", "--quiet", "-p", "mynewtcp-sim", "--", "--seeds")
-    explore = (*cargo, "run", "--release", "--quiet", "-p", "mynewtcp-explore", "--")
     yield Stage("root", "the build root", (f"{scripts}/env", "setup"), build=True)
     yield _kernel(repo, "um", "build User-mode Linux")
     yield _kernel(repo, "x86", "build the kernel for QEMU")
@@ -115,6 +120,11 @@ def _stages(repo):
         ("kernel-debug",),
     )
     yield _selftest(repo, "debug", 2400)
+
+
+def _long_stages(repo):
+    scripts = f"{repo}/scripts"
+    _, simulate, explore = _programs(scripts)
     yield _selftest(repo, "x86", 7200, name="selftest-x86-all", long=True)
     yield Stage(
         "sim-long", "100,000 simulated runs", (*simulate, "100000"), ("sim",), long=True
@@ -139,7 +149,7 @@ def _stages(repo):
 
 def table(repo):
     """Every stage by name, in the order to try them."""
-    return {stage.name: stage for stage in _stages(repo)}
+    return {stage.name: stage for stage in (*_stages(repo), *_long_stages(repo))}
 
 
 def with_needs(known, wanted):

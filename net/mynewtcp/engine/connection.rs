@@ -385,7 +385,12 @@ impl Connection {
 
     fn on_established<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         self.start_mtu_probing(cx);
-        self.window = Window::initial(cx.config.initial_cwnd, self.snd.size.mss());
+        // "if the SYN or SYN/ACK is lost, the initial window used by a sender after a correctly
+        // transmitted SYN MUST be one segment" (RFC 5681, 3.1). Like Linux we forgive one: a first
+        // time-out of one second may have been too short.
+        let lost = self.snd.syn_repeats > 1;
+        let segments = if lost { 1 } else { cx.config.initial_cwnd };
+        self.window = Window::initial(segments, self.snd.size.mss());
         let (nxt, capacity) = (self.rcv.nxt, cx.shell.capacity());
         self.rcv.tuning.begin(cx.now, cx.config, nxt, capacity);
         self.pending.raise(Signal::Connected);

@@ -101,6 +101,8 @@ pub(crate) struct Send {
     pub(crate) control_sent_at: Instant,
     /// The SYN or FIN must be sent again.
     pub(crate) control_lost: bool,
+    /// How often our SYN was sent again.
+    pub(crate) syn_repeats: u8,
     /// Our SYN is acknowledged: from then on all numbers are those of data or of the FIN.
     pub(crate) syn_acked: bool,
     /// The user said that more data follows at once.
@@ -177,6 +179,7 @@ impl Send {
             last_acked_at: Instant::ZERO,
             control_sent_at: Instant::ZERO,
             control_lost: false,
+            syn_repeats: 0,
             syn_acked: false,
             more: false,
             cwnd_limited: false,

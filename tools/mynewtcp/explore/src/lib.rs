@@ -8,7 +8,7 @@
 //!
 //! - [`scenario`]: the worlds to explore;
 //! - [`world`]: two hosts, the segments between them, and what may happen next;
-//! - [`host`], [`store`]: one engine with its user and its queues;
+//! - [`host`], [`user`], [`store`]: one engine with its user and its queues;
 //! - [`illegal`]: what may never change anything;
 //! - [`edges`]: the state diagram of RFC 9293;
 //! - [`fingerprint`]: when two worlds are the same;
@@ -32,4 +32,5 @@ pub mod report;
 pub mod scenario;
 pub mod search;
 pub mod store;
+pub mod user;
 pub mod world;

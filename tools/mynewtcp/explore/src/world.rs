@@ -13,11 +13,11 @@ use crate::engine::buffer::ReceiveQueue;
 use crate::engine::wire::Segment;
 use crate::fingerprint::Fingerprint;
 use crate::host::{
-    Act,
     Host,
     Output, //
 };
 use crate::scenario::Scenario;
+use crate::user::Act;
 
 /// A segment on its way.
 #[derive(Clone, Copy, Debug)]

@@ -59,15 +59,22 @@ fn window_without_a_timer_is_found() {
 #[test]
 fn without_a_mistake_nothing_is_found() {
     for name in ["open", "both-open"] {
-        let outcome = explore(&world(name), Limits::NONE);
+        let mut world = world(name);
+        world.mischief = 1;
+        world.early_timeouts = 0;
+        let outcome = explore(&world, Limits::NONE);
         assert!(outcome.failure.is_none(), "{:#?}", outcome.failure);
         assert!(outcome.complete && outcome.ends > 0);
-        assert!(outcome.states > 10_000, "{} states", outcome.states);
+        assert!(outcome.states > 100, "{} states", outcome.states);
     }
 }
 
 #[test]
 fn same_world_is_explored_the_same_way() {
-    let [a, b] = [0, 1].map(|_| explore(&world("open"), FEW));
+    let limits = Limits {
+        states: 5000,
+        ..FEW
+    };
+    let [a, b] = [0, 1].map(|_| explore(&world("open"), limits));
     assert_eq!((a.states, a.steps, a.ends), (b.states, b.steps, b.ends));
 }

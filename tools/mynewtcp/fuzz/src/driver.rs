@@ -295,6 +295,16 @@ impl Driver {
         let total = len as u32 + transmit.payload_len();
         let read = Segment::parse(&out[..len], total).expect("it can be read");
         assert_eq!(read, transmit.as_received(PORTS));
+        let is_syn = transmit.control == Control::Syn;
+        assert!(
+            is_syn || transmit.options.mss.is_none(),
+            "MSS outside of a SYN"
+        );
+        let agreed = self.connection.info(self.now, &self.config).timestamps;
+        assert!(
+            !agreed || transmit.options.timestamps.is_some(),
+            "no timestamps"
+        );
         if !transmit.range.is_empty() {
             let first = self.connection.iss().plus(1);
             let written = SeqRange::between(first, self.connection.write_seq());

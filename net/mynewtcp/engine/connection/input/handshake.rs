@@ -190,6 +190,7 @@ impl Connection {
     fn on_syn_acked<S: Shell>(&mut self, cx: &mut Context<'_, S>, sent_at: Option<Instant>) {
         self.snd.una = self.snd.nxt;
         self.snd.syn_acked = true;
+        self.snd.syn_repeats = self.snd.patience.retransmits;
         self.snd.control_lost = false;
         match sent_at {
             Some(at) if self.snd.patience.retransmits == 0 => {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! An established connection for the property tests, with queues that check themselves.
+//! An established connection for the tests, with queues that check themselves.
+
+#![allow(dead_code, reason = "no test needs all of it")]
 
 use mynewtcp_engine::engine::buffer::Context;
 use mynewtcp_engine::engine::config::{
@@ -22,6 +24,7 @@ use mynewtcp_engine::engine::wire::{
     Ports,
     SackBlocks,
     Segment,
+    Timestamps,
     Transmit, //
 };
 
@@ -37,6 +40,9 @@ pub(crate) const PEER: SeqNum = SeqNum::new(u32::MAX - 700);
 /// The first octet that we send.
 pub(crate) const OURS: SeqNum = SeqNum::new(u32::MAX - 900);
 
+/// What is added to our timestamp clock.
+pub(crate) const OFFSET: u32 = 12_345;
+
 /// One connection.
 pub(crate) struct Bench {
     /// The connection.
@@ -45,19 +51,28 @@ pub(crate) struct Bench {
     pub(crate) store: Store,
     config: Config,
     now: Instant,
+    /// The timestamps of the peer, if it has any.
+    pub(crate) clock: Option<Timestamps>,
 }
 
 impl Bench {
-    /// Connected, with a receive buffer of `capacity` octets.
+    /// Connected without timestamps, with a receive buffer of `capacity` octets.
     pub(crate) fn new(capacity: u32) -> Self {
+        let mut bench = Self::connecting(capacity, false);
+        bench.open();
+        bench
+    }
+
+    /// It has sent its SYN.
+    pub(crate) fn connecting(capacity: u32, timestamps: bool) -> Self {
         let config = Config {
-            timestamps: false,
+            timestamps,
             ..Config::DEFAULT
         };
         let mss = Mss::new(MSS as u16);
         let parameters = Parameters {
             iss: OURS.minus(1),
-            ts_offset: 0,
+            ts_offset: OFFSET,
             path_mss: mss,
             advertised_mss: mss,
             default_mss: mss,
@@ -70,18 +85,28 @@ impl Bench {
             store: Store::new(capacity),
             config,
             now: Instant::from_nanos(1 << 40),
+            clock: timestamps.then_some(Timestamps { val: 1, ecr: 0 }),
         };
         let (connection, mut cx) = bench.parts();
         connection.connect(&mut cx).expect("it connects");
-        bench.transmissions();
-        bench.store.expect(PEER);
+        bench
+    }
+
+    /// The peer answers the SYN.
+    pub(crate) fn open(&mut self) {
+        self.transmissions();
+        self.store.expect(PEER);
         let mut syn = Transmit::bare(PEER.minus(1), Some(OURS), Control::Syn);
         syn.window = 60_000;
-        syn.options.mss = Some(mss);
+        syn.options.mss = Some(Mss::new(MSS as u16));
         syn.options.sack_permitted = true;
-        bench.feed(&syn);
-        bench.transmissions();
-        bench
+        self.feed(&syn);
+        self.transmissions();
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Instant {
+        self.now
     }
 
     /// What surrounds a call.
@@ -96,6 +121,8 @@ impl Bench {
 
     /// The peer sends `transmit`.
     pub(crate) fn feed(&mut self, transmit: &Transmit) {
+        let mut transmit = *transmit;
+        transmit.options.timestamps = self.clock;
         let segment: Segment = transmit.as_received(Ports { src: 1, dst: 2 });
         let range = segment.payload_range();
         let payload = (!range.is_empty()).then_some(Piece(range));
