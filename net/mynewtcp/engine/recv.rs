@@ -174,13 +174,16 @@ impl Receive {
     /// segment exactly at the right edge is accepted, because that is where a peer that has
     /// filled our window acknowledges from.
     pub(crate) fn accepts(&self, segment: &Segment) -> bool {
-        let (seq, end) = (segment.seq, segment.end());
+        let seq = segment.seq;
         let right = self.window.right_edge(self.nxt);
         if segment.is_empty() {
             return seq.after_or_eq(self.nxt) && seq.before_or_eq(right);
         }
         let in_window = |n: SeqNum| n.after_or_eq(self.nxt) && n.before(right);
-        in_window(seq) || in_window(end.minus(1)) || (seq.before(self.nxt) && end.after(right))
+        // One that begins in front of the window counts if it is long enough to reach RCV.NXT.
+        // To compare its end with the right edge is not enough: they may be half a circle apart.
+        let reaches = seq.before(self.nxt) && segment.len() > self.nxt.distance_from(seq);
+        in_window(seq) || reaches
     }
 
     /// Something is kept out of order, or a FIN is.
@@ -250,6 +253,16 @@ mod tests {
         assert!(!receive.accepts(&segment(u32::MAX, 1)));
         assert!(receive.accepts(&segment(u32::MAX, 2)));
         assert!(receive.accepts(&segment(u32::MAX, 2000)));
+    }
+
+    #[test]
+    fn half_a_circle_away_is_not_in_the_window() {
+        let mut receive = Receive::new(ReceiveWindow::new(60_000, 60_000), 0, Mss::DEFAULT);
+        receive.synchronize(SeqNum::new(u32::MAX));
+        for behind in [1 << 31, (1 << 31) - 1, (1 << 31) - 128, (1 << 31) - 50_000] {
+            let far = segment(0u32.wrapping_sub(behind), 2570);
+            assert!(!receive.accepts(&far), "{behind} behind");
+        }
     }
 
     #[test]

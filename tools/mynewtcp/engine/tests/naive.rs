@@ -122,6 +122,34 @@ proptest! {
     }
 }
 
+proptest! {
+    /// Octets that do not lie in the window do not exist, wherever on the circle they are.
+    #[test]
+    fn numbers_anywhere_are_in_the_window_or_not(
+        segments in prop::collection::vec((any::<u32>(), -3000i32..3000, 1u32..3000), 1..20),
+        capacity in 1u32..60_000,
+    ) {
+        let mut bench = Bench::new(capacity);
+        for (far, near, len) in segments {
+            let nxt = bench.connection.rcv_nxt();
+            let window = bench.connection.rcv_right_edge().distance_from(nxt);
+            // Around RCV.NXT, around the other end of the circle, anywhere.
+            for base in [0, 1 << 31, far] {
+                let start = nxt.plus(base).plus(near as u32);
+                let at = start.distance_from(nxt);
+                let touches = (0..len).any(|n| at.wrapping_add(n) < window);
+                if !touches {
+                    bench.feed_data(SeqRange::new(start, len));
+                    bench.transmissions();
+                    prop_assert_eq!(bench.connection.rcv_nxt(), nxt);
+                    prop_assert_eq!(bench.store.delivered, 0);
+                    prop_assert!(bench.store.is_empty());
+                }
+            }
+        }
+    }
+}
+
 /// What happens to a sender: octets arrive, and an acknowledgment tells of some of them; or time
 /// passes.
 fn reports() -> impl Strategy<Value = Vec<(usize, usize, [usize; 2], bool)>> {
