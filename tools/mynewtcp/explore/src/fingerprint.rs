@@ -5,7 +5,8 @@
 //!
 //! All of the engine derives `Debug`, so nothing can be forgotten, whatever is added to it. And
 //! the engine looks at the clock only by differences, with the epoch as "never": two hosts that
-//! differ in nothing but when it is now will do the same from here on.
+//! differ in nothing but when it is now will do the same from here on. Counts that are only told
+//! to the user, and decide nothing, are left out.
 
 use std::fmt::{
     Debug,
@@ -41,6 +42,7 @@ impl Fingerprint {
             print: *self,
             now: now.as_nanos(),
             in_instant: false,
+            in_count: false,
         };
         // A formatter fails only if its writer does.
         let _ = write!(reader, "{value:?}");
@@ -48,12 +50,17 @@ impl Fingerprint {
     }
 }
 
+/// Fields of the receiver's counts for `TCP_INFO`; nothing else has fields of these names.
+const COUNTS: [&str; 4] = ["segments", "data_segments", "out_of_order", "octets"];
+
 /// Reads `Debug` output as it is written, piece by piece.
 struct Reader {
     print: Fingerprint,
     now: u64,
     /// The piece before said that an instant follows.
     in_instant: bool,
+    /// The piece before named a count.
+    in_count: bool,
 }
 
 impl Reader {
@@ -76,6 +83,11 @@ impl Write for Reader {
                 return Ok(());
             }
         }
+        if self.in_count && piece.parse::<u64>().is_ok() {
+            self.in_count = false;
+            return Ok(());
+        }
+        self.in_count |= COUNTS.contains(&piece);
         self.in_instant |= piece == "Instant";
         for bytes in piece.as_bytes().chunks(8) {
             let mut word = [0; 8];
