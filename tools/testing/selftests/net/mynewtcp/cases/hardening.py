@@ -2,6 +2,7 @@
 """Floods, old incarnations and too many of everything: what a host stands."""
 
 import errno
+import select
 import socket
 import struct
 
@@ -134,6 +135,49 @@ def repeated_syns_are_not_amplified(context):
         stranger.send(1024, 7000, seq=4711, flags=SYN, options=MSS_OPTION)
     fence(context, Forge(context, link.b))
     check(skipped.grown() >= 45, f"{skipped.grown()} of 49 repeated SYNs got no answer")
+
+
+def late_comer(context, listener, port):
+    """A handshake whose last segment finds the accept queue full.
+
+    Gives the stranger, who has sent that segment, and a function to send it again.
+    """
+    link = context.link
+    stranger = Stranger(context)
+    stranger.send(port, 7000, seq=100, flags=SYN, options=MSS_OPTION)
+    _, answer = stranger.ear.hear(
+        lambda one: one.port == port and one.flags & (SYN | ACK) == SYN | ACK, "the SYN-ACK")
+    # One connection fills a backlog of 0.
+    context.socket(link.b).connect(context.address(link.a, 7000))
+    context.wait_for(listener, select.POLLIN, "the first connection")
+
+    def complete():
+        stranger.send(port, 7000, seq=101, ack=answer.seq + 1, flags=ACK)
+
+    overflows = Count(context, link.a, "ListenOverflows")
+    complete()
+    context.until(lambda: overflows.grown() == 1, "the accept queue overflows")
+    return stranger, complete
+
+
+@case()
+def full_accept_queue_waits(context):
+    """A handshake that finds no room is not forgotten: its last segment may come again."""
+    listener = context.listener(context.link.a, 7000, backlog=0)
+    _, complete = late_comer(context, listener, 1024)
+    context.accept(listener)
+    complete()
+    context.wait_for(listener, select.POLLIN, "the second connection")
+    context.abort(context.accept(listener))
+
+
+@case()
+def full_accept_queue_resets_on_demand(context):
+    """With abort_on_overflow the peer is told at once that there is no room."""
+    set_knob(context, context.link.a, "abort_on_overflow", 1)
+    listener = context.listener(context.link.a, 7000, backlog=0)
+    stranger, _ = late_comer(context, listener, 1024)
+    stranger.ear.hear(lambda one: one.port == 1024 and one.flags & RST, "the reset")
 
 
 @case()
