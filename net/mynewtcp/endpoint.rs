@@ -29,7 +29,6 @@ use crate::engine::seq::{
 use crate::engine::time::Instant;
 use crate::linux;
 use crate::linux::addr::Flow;
-use crate::memory::ReceiveTuning;
 use crate::mib::Namespace;
 use crate::orphans::Orphan;
 use crate::tuning::{
@@ -277,8 +276,6 @@ pub(crate) struct Endpoint {
     pub(crate) namespace: Arc<Namespace>,
     /// Set while no user has the socket.
     pub(crate) orphan: Option<Orphan>,
-    /// How fast the user reads.
-    pub(crate) receive_tuning: ReceiveTuning,
     /// Connections that wait to be accepted.
     pub(crate) accept_queue: linux::sock::SockFifo<Self>,
 }
@@ -293,7 +290,6 @@ impl Endpoint {
             switches: Switches::NONE,
             namespace,
             orphan: None,
-            receive_tuning: ReceiveTuning::new(),
             accept_queue: linux::sock::SockFifo::new(),
         }
     }
@@ -306,7 +302,6 @@ impl Endpoint {
             switches: self.switches,
             namespace: self.namespace.clone(),
             orphan: None,
-            receive_tuning: ReceiveTuning::new(),
             accept_queue: linux::sock::SockFifo::new(),
         }
     }
@@ -417,7 +412,6 @@ pub(crate) fn with_connection<R>(
         namespace,
         switches: _,
         orphan: _,
-        receive_tuning: _,
         accept_queue: _,
     } = endpoint.get_mut();
     let Role::Connected(connection) = role else {

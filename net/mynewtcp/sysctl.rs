@@ -160,6 +160,8 @@ table! {
     namespace abort_on_overflow(flag, 0..=U8, 0): |t, v| t.config.abort_on_overflow = v != 0;
     /// Octets, header options included, with which the search for the largest segment begins.
     namespace base_mss(bytes, 0..=U16, 1024): |t, v| t.config.base_mss = v as u16;
+    /// Report segments that arrive twice (RFC 2883).
+    namespace dsack(flag, 0..=U8, 1): |t, v| t.config.dsack = v != 0;
     /// How long a connection without a user waits in FIN-WAIT-2 for the peer's FIN (``TCP_LINGER2``).
     namespace fin_timeout(s, 0..=SECONDS, 60): |t, v| t.config.fin_timeout = seconds(v);
     /// Least time between two answers of a connection to unacceptable segments without payload; 0 means none.
@@ -179,7 +181,7 @@ table! {
     /// What nobody makes a segment's payload and options less than.
     namespace min_snd_mss(bytes, 48..=U16, 48): |t, v| t.config.min_snd_mss = v as u16;
     /// Let receive buffers grow with what the user reads.
-    namespace moderate_rcvbuf(flag, 0..=U8, 1): |t, v| t.moderate_rcvbuf = v != 0;
+    namespace moderate_rcvbuf(flag, 0..=U8, 1): |t, v| t.config.moderate_rcvbuf = v != 0;
     /// What a suspected black hole never makes a segment less than.
     namespace mtu_probe_floor(bytes, 48..=U16, 48): |t, v| t.config.mtu_probe_floor = v as u16;
     /// Find the size of segments by trying (RFC 4821): 0 never, 1 once a black hole is suspected, 2 always.
@@ -192,6 +194,8 @@ table! {
     namespace probe_interval(s, 0..=SECONDS, 600): |t, v| t.config.probe_interval = seconds(v);
     /// The search for the largest segment ends when it is closer than this.
     namespace probe_threshold(bytes, 0..=U16, 8): |t, v| t.config.probe_threshold = v as u16;
+    /// Round trips shorter than this make receive buffers grow more slowly.
+    namespace rcvbuf_low_rtt(us, 0..=INT, 1000): |t, v| t.config.rcvbuf_low_rtt = Delta::from_micros(v as u64);
     /// Retransmissions in a row after which another route is looked for, and smaller segments may be tried.
     namespace retries1(retransmissions, 0..=U8, 3): |t, v| t.config.retries1 = v as u8;
     /// Retransmissions in a row after which a connection fails.

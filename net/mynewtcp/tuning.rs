@@ -27,8 +27,6 @@ use crate::linux::lock::{
 pub(crate) struct Tunables {
     /// What the engine reads.
     pub(crate) config: Config,
-    /// Let receive buffers grow.
-    pub(crate) moderate_rcvbuf: bool,
     /// Octets not yet transmitted from which on a socket counts as full.
     pub(crate) notsent_lowat: u32,
 }
@@ -37,7 +35,6 @@ impl Tunables {
     /// Before the first value of `net.mynewtcp.*` has been set.
     pub(crate) const DEFAULT: Self = Self {
         config: Config::DEFAULT,
-        moderate_rcvbuf: true,
         notsent_lowat: u32::MAX,
     };
 }

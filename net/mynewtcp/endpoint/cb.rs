@@ -123,4 +123,20 @@ impl SkbCb for Cb {
     fn seq(&self) -> u32 {
         self.seq
     }
+
+    fn span(&self) -> (u32, u32) {
+        (self.offset, self.len)
+    }
+
+    fn use_up(&mut self, n: u32) {
+        self.trim_front(n);
+    }
+
+    fn gathered(&self, len: u32) -> Self {
+        Self {
+            offset: 0,
+            len,
+            ..*self
+        }
+    }
 }

@@ -11,6 +11,7 @@ use crate::engine::buffer::{
     Refused,
     SendQueue,
     Shell,
+    Shortage,
     TxMeta, //
 };
 use crate::engine::counters::Counter;
@@ -20,10 +21,12 @@ use crate::engine::seq::{
     SeqRange, //
 };
 use crate::linux::skb::{
+    Full,
+    Kept,
     SkBuff,
     SkbRef, //
 };
-use crate::memory::window_of;
+use crate::memory;
 use crate::mib::Namespace;
 
 /// A received buffer whose control block says which octets count.
@@ -54,6 +57,21 @@ impl Payload for RxPayload {
     fn trim_back(&mut self, n: u32) {
         self.0.cb_mut::<Cb>().trim_back(n);
     }
+
+    fn cost(&self) -> u32 {
+        self.0.truesize()
+    }
+
+    fn segments(&self) -> u32 {
+        self.0.gso_segs().max(1)
+    }
+
+    fn segment_len(&self) -> u32 {
+        match self.0.gso_size() {
+            0 => self.len(),
+            size => size.min(self.len()),
+        }
+    }
 }
 
 /// Joins the octets that `new` notes to those of `tail`, a buffer of `tail_len` octets, if they
@@ -74,6 +92,20 @@ pub(crate) struct EndpointShell<'a> {
     pub(crate) queues: Queues<'a>,
     /// Counters of the namespace.
     pub(crate) namespace: &'a Namespace,
+}
+
+impl EndpointShell<'_> {
+    fn on_delivered(&mut self, len: u32, kept: Kept) {
+        self.queues.sock().shared().add_unread(len);
+        self.note_kept(kept);
+    }
+
+    fn note_kept(&mut self, kept: Kept) {
+        match kept {
+            Kept::Apart => {}
+            Kept::Joined => self.namespace.count(Counter::RcvCoalesce, 1),
+        }
+    }
 }
 
 /// The octets and the note of one sent buffer.
@@ -170,11 +202,12 @@ impl ReceiveQueue for EndpointShell<'_> {
 
     fn deliver(&mut self, start: SeqNum, payload: RxPayload) -> Result<(), Refused> {
         let len = payload.len();
-        self.queues
+        let kept = self
+            .queues
             .receive_mut()
             .try_push(payload.placed_at(start), join)
             .map_err(|_| Refused)?;
-        self.queues.sock().shared().add_unread(len);
+        self.on_delivered(len, kept);
         Ok(())
     }
 
@@ -184,11 +217,36 @@ impl ReceiveQueue for EndpointShell<'_> {
 
     fn free_space(&self) -> u32 {
         let sk = self.queues.sock();
-        window_of(sk.rcvbuf().saturating_sub(sk.rmem_alloc()))
+        sk.rcvbuf()
+            .saturating_sub(sk.rmem_alloc())
+            .saturating_sub(sk.backlog_len())
     }
 
     fn capacity(&self) -> u32 {
-        window_of(self.queues.sock().rcvbuf())
+        self.queues.sock().rcvbuf()
+    }
+
+    fn set_capacity(&mut self, octets: u32) {
+        self.queues.set_rcvbuf(octets);
+    }
+
+    fn capacity_limit(&self) -> u32 {
+        memory::rcvbuf_limit(self.queues.sock())
+    }
+
+    fn memory_used(&self) -> u32 {
+        self.queues.sock().rmem_alloc()
+    }
+
+    fn reserve(&mut self, payload: &RxPayload) -> Result<(), Shortage> {
+        self.queues.reserve(&payload.0).map_err(|full| match full {
+            Full::Buffer => Shortage::Buffer,
+            Full::Pool => Shortage::Pool,
+        })
+    }
+
+    fn collapse(&mut self) -> u32 {
+        self.queues.collapse()
     }
 
     fn ooo_first(&self) -> Option<SeqRange> {
@@ -207,15 +265,32 @@ impl ReceiveQueue for EndpointShell<'_> {
     }
 
     fn ooo_insert(&mut self, start: SeqNum, payload: RxPayload) -> Result<(), Refused> {
-        self.queues
+        let kept = self
+            .queues
             .out_of_order_mut()
-            .try_insert(payload.placed_at(start))
-            .map_err(|_| Refused)
+            .try_insert(payload.placed_at(start), join)
+            .map_err(|_| Refused)?;
+        self.note_kept(kept);
+        Ok(())
     }
 
     fn ooo_remove(&mut self, start: SeqNum) -> Option<RxPayload> {
         let skb = self.queues.out_of_order_mut().remove(start.raw())?;
         Some(RxPayload(skb))
+    }
+
+    fn ooo_deliver(&mut self, start: SeqNum, at: SeqNum) -> Result<(), Refused> {
+        let mut len = 0;
+        let trim = |cb: &mut Cb| {
+            cb.trim_front(at.distance_from(start));
+            len = cb.len;
+        };
+        let kept = self
+            .queues
+            .promote(start.raw(), trim, join)
+            .ok_or(Refused)?;
+        self.on_delivered(len, kept);
+        Ok(())
     }
 }
 

@@ -50,6 +50,17 @@ __newtcp bool newtcp_under_memory_pressure(const struct sock *sk)
 	return sk_under_memory_pressure(sk);
 }
 
+/* Below the first of the three limits nothing is regulated. */
+__newtcp bool newtcp_memory_is_plentiful(const struct sock *sk)
+{
+	return sk_memory_allocated(sk) < sk_prot_mem_limits(sk, 0);
+}
+
+__newtcp int newtcp_backlog_len(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_backlog.len);
+}
+
 __newtcp void newtcp_moderate_sndbuf(struct sock *sk)
 {
 	sk_stream_moderate_sndbuf(sk);

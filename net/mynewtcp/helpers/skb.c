@@ -18,6 +18,17 @@ __newtcp unsigned int newtcp_skb_truesize(const struct sk_buff *skb)
 	return skb->truesize;
 }
 
+/* Of a packet that was merged from several: octets in each, and how many. */
+__newtcp unsigned int newtcp_skb_gso_size(const struct sk_buff *skb)
+{
+	return skb_shinfo(skb)->gso_size;
+}
+
+__newtcp unsigned int newtcp_skb_gso_segs(const struct sk_buff *skb)
+{
+	return skb_shinfo(skb)->gso_segs;
+}
+
 __newtcp u8 *newtcp_skb_data(const struct sk_buff *skb)
 {
 	return skb->data;
@@ -181,6 +192,11 @@ __newtcp struct sk_buff *newtcp_alloc_skb_fclone(unsigned int size, gfp_t gfp)
 	/* Or every byte would be summed while it is copied from the user. */
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	return skb;
+}
+
+__newtcp void *newtcp_skb_put(struct sk_buff *skb, unsigned int len)
+{
+	return __skb_put(skb, len);
 }
 
 __newtcp void newtcp_skb_reserve(struct sk_buff *skb, int len)

@@ -4,20 +4,27 @@
 //!
 //! - [`SkBuff`] owns one and frees it when dropped; it is charged to no socket's memory.
 //! - [`SkbRef`] is one that something else owns: a queue, or an [`SkBuff`].
+//! - `collapse`: moving received bytes to fewer skbs;
 //! - `queue`: the four queues of a socket. An skb in a queue is charged to the socket; taking it
 //!   out gives the charge back. So whatever is dropped, the sums stay right.
 //! - `send`: building payload from the user's memory, and clones for transmission.
 
+mod collapse;
 mod queue;
 mod send;
 mod tree;
 
-pub(crate) use queue::Queues;
+pub(crate) use queue::{
+    Full,
+    Kept,
+    Queues, //
+};
 pub(super) use send::alloc_control;
 
 use super::{
     bindings as b,
     msg::Msg,
+    proto::Protocol,
     rx::Rx, //
 };
 use core::{
@@ -97,6 +104,16 @@ pub(crate) trait SkbCb:
 {
     /// The sequence number that orders the trees, as `seq` of the first byte.
     fn seq(&self) -> u32;
+
+    /// Which bytes of the skb count: how many there are in front of them, and how many of them.
+    fn span(&self) -> (u32, u32);
+
+    /// The first `n` of the bytes that count no longer do.
+    fn use_up(&mut self, n: u32);
+
+    /// The control block of an skb that has the first `len` of the bytes that count in this one
+    /// and those after it, and nothing else.
+    fn gathered(&self, len: u32) -> Self;
 }
 
 /// How large an [`SkbCb`] may be.
@@ -153,6 +170,20 @@ impl SkbRef {
     pub(crate) fn truesize(&self) -> u32 {
         // SAFETY: `self` is a live skb.
         unsafe { b::newtcp_skb_truesize(self.as_raw()) }
+    }
+
+    /// How many packets were merged into it on their way.
+    #[inline]
+    pub(crate) fn gso_segs(&self) -> u32 {
+        // SAFETY: `self` is a live skb.
+        unsafe { b::newtcp_skb_gso_segs(self.as_raw()) }
+    }
+
+    /// How many bytes of payload each of them had, 0 if it was but one.
+    #[inline]
+    pub(crate) fn gso_size(&self) -> u32 {
+        // SAFETY: `self` is a live skb.
+        unsafe { b::newtcp_skb_gso_size(self.as_raw()) }
     }
 
     /// The linear bytes.
@@ -229,6 +260,42 @@ impl SkbRef {
             b::newtcp_copy_to_msg(self.as_raw(), offset as i32, msg.as_raw(), len as i32)
         })
     }
+}
+
+/// Makes `skb` a part of `front`, if it continues that one.
+///
+/// `join` is asked, given the length and the control block of `front`. If so it adds what the
+/// control block of `skb` says to the old one, and the two become one skb where their pages
+/// allow; where they do not, what `join` changed is undone.
+///
+/// # Safety
+///
+/// The lock of `sk` must be held; `front` must be in a receive queue of it, and `skb` ours, in no
+/// queue, and charged as the members of that queue are.
+unsafe fn join_charged<E: Protocol>(
+    sk: *mut b::sock,
+    front: NonNull<b::sk_buff>,
+    skb: NonNull<b::sk_buff>,
+    join: impl FnOnce(u32, &mut E::Cb, &E::Cb) -> bool,
+) -> bool {
+    // SAFETY: By the contract both are live and distinct, and nobody else touches them.
+    let (old, new) = unsafe {
+        (
+            SkbRef::from_raw_mut(front.as_ptr()),
+            SkbRef::from_raw(skb.as_ptr()),
+        )
+    };
+    let len = old.len();
+    let before = *old.cb::<E::Cb>();
+    if !join(len, old.cb_mut(), new.cb()) {
+        return false;
+    }
+    // SAFETY: Both are received skbs charged to this socket, whose lock is held.
+    if unsafe { b::newtcp_skb_coalesce(sk, front.as_ptr(), skb.as_ptr()) } {
+        return true;
+    }
+    old.set_cb(before);
+    false
 }
 
 /// A packet buffer of our own. Dropping it frees it.

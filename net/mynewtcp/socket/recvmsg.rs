@@ -20,7 +20,6 @@ use crate::linux::sock::{
 };
 use crate::linux::state;
 use crate::linux::time::Timeout;
-use crate::memory;
 
 /// One call's progress.
 struct Reader {
@@ -210,9 +209,7 @@ impl Reader {
         if self.copied == self.announced || self.is_peeking() {
             return;
         }
-        let new = (self.copied - self.announced) as u32;
         self.announced = self.copied;
-        memory::grow_receive_buffer(sk, new);
         if with_connection(sk, |connection, cx| connection.recv(cx)).is_some() {
             drive(sk);
         }

@@ -118,6 +118,13 @@ impl Connection {
         }
     }
 
+    /// Octets that a send buffer should have room for: two windows of what the network carries at
+    /// a time, so that there is always something to send while acknowledgments are on their way.
+    pub fn send_buffer_wanted<S: Shell>(&self, cx: &Context<'_, S>) -> u32 {
+        let first = u32::from(cx.config.initial_cwnd).saturating_mul(self.mss().octets());
+        self.window.cwnd_bytes.max(first).saturating_mul(2)
+    }
+
     /// The user wants no receive window larger than `octets` (`TCP_WINDOW_CLAMP`); [`u32::MAX`] is
     /// no wish. What has been promised stays so.
     pub fn set_window_clamp<S: Shell>(&mut self, _cx: &mut Context<'_, S>, octets: u32) {

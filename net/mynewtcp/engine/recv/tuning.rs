@@ -211,7 +211,7 @@ impl Tuning {
         } else {
             scaled(
                 double.saturating_mul(2),
-                read.saturating_sub(before),
+                read.saturating_sub(before).min(before),
                 before,
             )
         };

@@ -15,7 +15,10 @@ use crate::engine::selftest::{
     ensure,
     Outcome, //
 };
-use crate::engine::seq::SeqNum;
+use crate::engine::seq::{
+    SeqNum,
+    SeqRange, //
+};
 use crate::engine::time::Delta;
 use crate::engine::wire::Control;
 
@@ -122,6 +125,40 @@ pub fn overlaps_deliver_each_octet_once() -> Outcome {
     ensure(!end.shell.is_corrupt, "a wrong octet was delivered")?;
     ensure(end.shell.delivered == 650, "not every octet once")?;
     ensure(end.shell.out_of_order_len() == 0, "pieces remain")
+}
+
+/// RFC 2883: what comes twice is the first block, the block that holds it the second; once each.
+pub fn duplicates_are_reported() -> Outcome {
+    let mut end = End::selective()?;
+    let block = |offset: u32, len| SeqRange::new(IRS.plus(1 + offset), len);
+    let blocks = |end: &mut End| {
+        let ack = end.transmit("not acknowledged at once")?;
+        let mut blocks = ack.options.sack.iter();
+        Ok::<_, &'static str>((blocks.next(), blocks.next(), blocks.next()))
+    };
+    end.receive_data(0, 500);
+    ensure(blocks(&mut end)? == (None, None, None), "blocks of nothing")?;
+    // All of it was acknowledged.
+    end.receive_data(100, 300);
+    let old = (Some(block(100, 300)), None, None);
+    ensure(blocks(&mut end)? == old, "an old duplicate is not reported")?;
+    end.receive_data(1_000, 500);
+    let kept = (Some(block(1_000, 500)), None, None);
+    ensure(blocks(&mut end)? == kept, "reported again")?;
+    // It waits for a gap to close.
+    end.receive_data(1_200, 100);
+    let twice = (Some(block(1_200, 100)), Some(block(1_000, 500)), None);
+    ensure(blocks(&mut end)? == twice, "a duplicate out of order")?;
+    end.receive_data(500, 700);
+    let closed = (Some(block(1_000, 200)), None, None);
+    ensure(blocks(&mut end)? == closed, "an overlap is not reported")?;
+    // Who has switched it off does not report.
+    end.config.dsack = false;
+    end.receive_data(0, 500);
+    ensure(
+        blocks(&mut end)? == (None, None, None),
+        "reported all the same",
+    )
 }
 
 /// RFC 9293, 3.8.6.3: later, but before half a second; at once for the second full segment.

@@ -144,6 +144,24 @@ impl End {
         Ok(end)
     }
 
+    /// An end like [`End::established`], with selective acknowledgments.
+    pub fn selective() -> Result<Self, &'static str> {
+        let config = Config {
+            sack: true,
+            ..PLAIN
+        };
+        let mut end = Self::new(config, ISS);
+        end.with(|connection, cx| connection.connect(cx))
+            .map_err(|_| "connect was refused")?;
+        end.transmit("no SYN")?;
+        let mut answer = segment(Control::Syn, IRS, Some(ISS.plus(1)), 0);
+        answer.options.mss = Some(Mss::new(MSS));
+        answer.options.sack_permitted = true;
+        end.receive(&answer);
+        end.transmit("the SYN-ACK is not acknowledged")?;
+        Ok(end)
+    }
+
     /// An end like [`End::established`], with windows and superpackets as large as can be.
     pub fn wide() -> Result<Self, &'static str> {
         let config = Config {

@@ -99,6 +99,30 @@ pub fn right_edge_stays() -> Outcome {
     ensure(end.shell.delivered == 9_000, "a promise was not kept")
 }
 
+/// The user's limit on the window, which takes nothing back that has been promised.
+pub fn clamped_window_stays_small() -> Outcome {
+    let mut end = End::established()?;
+    let edge = end.connection.rcv_right_edge();
+    end.with(|connection, cx| connection.set_window_clamp(cx, 3_000));
+    let mut offset = 0;
+    while end.connection.rcv_right_edge() == edge {
+        ensure(offset < CAPACITY, "the window is as large as ever")?;
+        end.receive_data(offset, 1_000);
+        offset += 1_000;
+        end.read();
+        while end.poll().is_some() {}
+    }
+    for _ in 0..10 {
+        end.receive_data(offset, 1_000);
+        offset += 1_000;
+        end.read();
+        while let Some(ack) = end.poll() {
+            ensure(ack.window <= 3_000, "the window is larger than the limit")?;
+        }
+    }
+    ensure(end.shell.delivered == offset, "a promise was not kept")
+}
+
 /// PAWS (RFC 7323, section 5): an old timestamp is not taken, but answered.
 pub fn old_timestamps_are_rejected() -> Outcome {
     let mut end = End::new(Config::DEFAULT, ISS);

@@ -12,6 +12,7 @@
 //! All four belong to whoever holds the socket lock.
 
 use super::{
+    collapse::Chain,
     tree::SkbTreeMut,
     SkBuff,
     SkbRef, //
@@ -65,6 +66,24 @@ impl Charge {
             Self::Receive => unsafe { b::newtcp_skb_orphan(skb) },
         }
     }
+}
+
+/// Why the receive queues take no more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Full {
+    /// They hold more memory than the receive buffer has.
+    Buffer,
+    /// The protocol has none left.
+    Pool,
+}
+
+/// How an skb was put in a receive queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kept {
+    /// As it was.
+    Apart,
+    /// As part of the one in front of it.
+    Joined,
 }
 
 /// All queues of a locked socket at once.
@@ -152,6 +171,48 @@ impl<'a, E: Protocol> Queues<'a, E> {
         }
         self.unsent.push_front_charged(skb);
         false
+    }
+
+    /// Reserves the memory that `skb` takes, so that a receive queue can have it for sure. The
+    /// last one may go over the size of the buffer, as with Linux' TCP.
+    pub(crate) fn reserve(&mut self, skb: &SkbRef) -> Result<(), Full> {
+        if self.sock.rmem_alloc() > self.sock.rcvbuf() {
+            return Err(Full::Buffer);
+        }
+        // SAFETY: The lock is held and `skb` is live.
+        if unsafe { b::newtcp_rmem_schedule(self.sock.as_raw(), skb.as_raw()) } {
+            Ok(())
+        } else {
+            Err(Full::Pool)
+        }
+    }
+
+    /// Changes the size of the receive buffer.
+    pub(crate) fn set_rcvbuf(&mut self, bytes: u32) {
+        // SAFETY: The lock is held.
+        unsafe { b::newtcp_set_rcvbuf(self.sock.as_raw(), bytes.min(i32::MAX as u32) as i32) };
+    }
+
+    /// Moves the out-of-order skb that starts at `seq` to the user's queue, where it is last; the
+    /// charge goes with it. `change` corrects its control block; `join` is as for
+    /// [`SkbListMut::try_push`]. `None` if there is none.
+    pub(crate) fn promote(
+        &mut self,
+        seq: u32,
+        change: impl FnOnce(&mut E::Cb),
+        join: impl FnOnce(u32, &mut E::Cb, &E::Cb) -> bool,
+    ) -> Option<Kept> {
+        let skb = self.out_of_order.take_charged(seq)?;
+        // SAFETY: It is in no queue any more, live, and nobody else's.
+        change(unsafe { SkbRef::from_raw_mut(skb.as_ptr()) }.cb_mut());
+        // SAFETY: It is charged to this socket as this queue's members are.
+        Some(unsafe { self.receive.push_charged(skb, join) })
+    }
+
+    /// Moves received bytes that waste memory to fewer skbs, and gives how many there are less.
+    pub(crate) fn collapse(&mut self) -> u32 {
+        let list = super::collapse::collapse(&mut self.receive);
+        list + super::collapse::collapse(&mut self.out_of_order)
     }
 
     /// Empties all four.
@@ -280,7 +341,7 @@ impl<E: Protocol> SkbListMut<'_, E> {
         &mut self,
         skb: SkBuff,
         join: impl FnOnce(u32, &mut E::Cb, &E::Cb) -> bool,
-    ) -> Result<(), SkBuff> {
+    ) -> Result<Kept, SkBuff> {
         // SAFETY: The lock is held and `skb` is live.
         if !unsafe { b::newtcp_rmem_schedule(self.sk, skb.as_raw()) } {
             if !self.is_empty_raw() {
@@ -290,30 +351,35 @@ impl<E: Protocol> SkbListMut<'_, E> {
             // SAFETY: As above.
             unsafe { b::newtcp_mem_charge_forced(self.sk, skb.truesize() as i32) };
         }
-        let cb = *skb.cb::<E::Cb>();
-        let skb = skb.into_raw();
-        // SAFETY: `skb` is ours, memory for its charge is reserved, and a queue must not keep
-        // the route and the device it came by.
+        // SAFETY: `into_raw` never gives null. The skb is ours, memory for its charge is
+        // reserved, and a queue must not keep the route and the device it came by.
         unsafe {
-            b::newtcp_skb_dst_drop(skb);
-            b::newtcp_skb_clear_dev(skb);
-            self.charge.take(self.sk, skb);
+            let skb = NonNull::new_unchecked(skb.into_raw());
+            b::newtcp_skb_dst_drop(skb.as_ptr());
+            b::newtcp_skb_clear_dev(skb.as_ptr());
+            self.charge.take(self.sk, skb.as_ptr());
+            Ok(self.push_charged(skb, join))
         }
-        let sk = self.sk;
-        if let Some(tail) = self.back_mut() {
-            let len = tail.len();
-            let before = *tail.cb::<E::Cb>();
-            if join(len, tail.cb_mut(), &cb) {
-                // SAFETY: Both are received skbs charged to this socket, whose lock is held.
-                if unsafe { b::newtcp_skb_coalesce(sk, tail.as_raw(), skb) } {
-                    return Ok(());
-                }
-                tail.set_cb(before);
-            }
+    }
+
+    /// Puts a received skb last, on its own or in the one that was last.
+    ///
+    /// # Safety
+    ///
+    /// `skb` must be in no queue, ours, and charged as this queue's members are.
+    unsafe fn push_charged(
+        &mut self,
+        skb: NonNull<b::sk_buff>,
+        join: impl FnOnce(u32, &mut E::Cb, &E::Cb) -> bool,
+    ) -> Kept {
+        let tail = NonNull::new(self.back_raw());
+        // SAFETY: By the contract; `tail` is a member of this queue.
+        if tail.is_some_and(|tail| unsafe { super::join_charged::<E>(self.sk, tail, skb, join) }) {
+            return Kept::Joined;
         }
         // SAFETY: `skb` is in no queue, and its charge is of this queue's kind.
-        unsafe { b::newtcp_queue_push_back(self.list, skb) };
-        Ok(())
+        unsafe { b::newtcp_queue_push_back(self.list, skb.as_ptr()) };
+        Kept::Apart
     }
 
     /// Splits the first: its first `n` bytes stay, the rest becomes the second, with a copy of
@@ -325,5 +391,42 @@ impl<E: Protocol> SkbListMut<'_, E> {
         // SAFETY: `rest` is charged and in no queue.
         unsafe { b::newtcp_queue_insert_after(self.list, skb.as_ptr(), rest.as_ptr()) };
         Ok(())
+    }
+}
+
+impl<E: Protocol> Chain<E> for SkbListMut<'_, E> {
+    fn sock(&self) -> *mut b::sock {
+        self.sk
+    }
+
+    fn first(&self) -> Option<NonNull<b::sk_buff>> {
+        NonNull::new(self.front_raw())
+    }
+
+    unsafe fn next(&self, skb: NonNull<b::sk_buff>) -> Option<NonNull<b::sk_buff>> {
+        // SAFETY: By the contract `skb` is a member.
+        NonNull::new(unsafe { b::newtcp_queue_next(self.list, skb.as_ptr()) })
+    }
+
+    unsafe fn discard(&mut self, skb: NonNull<b::sk_buff>) {
+        self.unlink(skb.as_ptr());
+        // SAFETY: `skb` was a member and is in no queue any more; without its charge it is ours
+        // alone.
+        unsafe {
+            self.charge.give_back(self.sk, skb.as_ptr());
+            SkBuff::from_raw(skb).consume();
+        }
+    }
+
+    unsafe fn insert(&mut self, skb: SkBuff, before: Option<NonNull<b::sk_buff>>) {
+        let skb = skb.into_raw();
+        // SAFETY: Memory for the charge is reserved; `before` is a member.
+        unsafe {
+            self.charge.take(self.sk, skb);
+            match before {
+                Some(before) => b::newtcp_queue_insert_after(self.list, before.as_ptr(), skb),
+                None => b::newtcp_queue_push_front(self.list, skb),
+            }
+        }
     }
 }

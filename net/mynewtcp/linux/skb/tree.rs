@@ -6,7 +6,11 @@
 //! numbers in one tree lie within half the space of each other.
 
 use super::{
-    queue::Charge,
+    collapse::Chain,
+    queue::{
+        Charge,
+        Kept, //
+    },
     SkBuff,
     SkbCb,
     SkbRef, //
@@ -200,17 +204,21 @@ impl<E: Protocol> SkbTreeMut<'_, E> {
         true
     }
 
-    /// Puts a received skb in its place if the socket may have that much more memory. Gives it
-    /// back when memory is refused or its number is taken.
-    pub(crate) fn try_insert(&mut self, skb: SkBuff) -> Result<(), SkBuff> {
+    /// Puts a received skb in its place, or in the one in front of it as `join` says (see
+    /// [`SkbListMut::try_push`]), if the socket may have that much more memory. Gives it back when
+    /// memory is refused or its number is taken.
+    ///
+    /// [`SkbListMut::try_push`]: super::queue::SkbListMut::try_push
+    pub(crate) fn try_insert(
+        &mut self,
+        skb: SkBuff,
+        join: impl FnOnce(u32, &mut E::Cb, &E::Cb) -> bool,
+    ) -> Result<Kept, SkBuff> {
         // SAFETY: The lock is held and `skb` is live.
         if !unsafe { b::newtcp_rmem_schedule(self.sk, skb.as_raw()) } {
             return Err(skb);
         }
-        self.insert_reserved(skb)
-    }
-
-    fn insert_reserved(&mut self, skb: SkBuff) -> Result<(), SkBuff> {
+        let before = self.floor_raw(skb.cb::<E::Cb>().seq());
         // SAFETY: `into_raw` never gives null.
         let skb = unsafe { NonNull::new_unchecked(skb.into_raw()) };
         // SAFETY: `skb` is ours and in no queue; memory for the charge is reserved. The route it
@@ -219,15 +227,28 @@ impl<E: Protocol> SkbTreeMut<'_, E> {
             b::newtcp_skb_dst_drop(skb.as_ptr());
             self.charge.take(self.sk, skb.as_ptr());
         }
+        // SAFETY: It is charged now, and `before` is a member.
+        if before
+            .is_some_and(|before| unsafe { super::join_charged::<E>(self.sk, before, skb, join) })
+        {
+            return Ok(Kept::Joined);
+        }
         // SAFETY: It is charged now.
         if unsafe { self.link(skb) } {
-            return Ok(());
+            return Ok(Kept::Apart);
         }
         // SAFETY: It was not linked: give the charge back and return it.
         Err(unsafe {
             self.charge.give_back(self.sk, skb.as_ptr());
             SkBuff::from_raw(skb)
         })
+    }
+
+    /// Takes the one with exactly this number out; it stays charged, and the caller owns it.
+    pub(super) fn take_charged(&mut self, seq: u32) -> Option<NonNull<b::sk_buff>> {
+        let skb = self.search(seq).0.ok()?;
+        self.unlink(skb);
+        Some(skb)
     }
 
     fn unlink(&mut self, skb: NonNull<b::sk_buff>) {
@@ -300,5 +321,38 @@ impl<E: Protocol> SkbTreeMut<'_, E> {
             SkBuff::from_raw(rest).drop_with(super::reason::NOT_SPECIFIED);
         }
         Err(EEXIST)
+    }
+}
+
+impl<E: Protocol> Chain<E> for SkbTreeMut<'_, E> {
+    fn sock(&self) -> *mut b::sock {
+        self.sk
+    }
+
+    fn first(&self) -> Option<NonNull<b::sk_buff>> {
+        self.first_raw()
+    }
+
+    unsafe fn next(&self, skb: NonNull<b::sk_buff>) -> Option<NonNull<b::sk_buff>> {
+        Self::next_raw(skb)
+    }
+
+    unsafe fn discard(&mut self, skb: NonNull<b::sk_buff>) {
+        self.release(skb).consume();
+    }
+
+    unsafe fn insert(&mut self, skb: SkBuff, _before: Option<NonNull<b::sk_buff>>) {
+        // SAFETY: `into_raw` never gives null.
+        let skb = unsafe { NonNull::new_unchecked(skb.into_raw()) };
+        // SAFETY: Memory for the charge is reserved. The number is free: the one that had it has
+        // been discarded, or begins later now.
+        unsafe {
+            self.charge.take(self.sk, skb.as_ptr());
+            if !self.link(skb) {
+                kernel::warn_on!(true);
+                self.charge.give_back(self.sk, skb.as_ptr());
+                drop(SkBuff::from_raw(skb));
+            }
+        }
     }
 }

@@ -108,6 +108,10 @@ impl<E: Protocol> Sock<E> {
         is_writeable(newtcp_stream_is_writeable) -> bool;
         /// The protocol's memory is above `net.mynewtcp.mem`'s second number.
         under_memory_pressure(newtcp_under_memory_pressure) -> bool;
+        /// The protocol's memory is below `net.mynewtcp.mem`'s first number.
+        memory_is_plentiful(newtcp_memory_is_plentiful) -> bool;
+        /// Bytes of memory that wait until the process that has the socket lets go of it.
+        backlog_len(newtcp_backlog_len) -> u32, count;
         /// `SO_LINGER`'s time.
         linger_time(newtcp_lingertime) -> Timeout, Timeout;
         /// Something waits for `MSG_ERRQUEUE`.
@@ -333,12 +337,6 @@ impl<E: Protocol> Ctx<'_, E> {
     pub(crate) fn set_sndbuf(&mut self, bytes: u32) {
         // SAFETY: The socket is locked.
         unsafe { b::newtcp_set_sndbuf(self.as_raw(), bytes.min(i32::MAX as u32) as i32) };
-    }
-
-    /// Changes the receive buffer.
-    pub(crate) fn set_rcvbuf(&mut self, bytes: u32) {
-        // SAFETY: The socket is locked.
-        unsafe { b::newtcp_set_rcvbuf(self.as_raw(), bytes.min(i32::MAX as u32) as i32) };
     }
 
     /// Shows `accept()`'s queue to `ss` and its kind: how many wait, of how many.

@@ -37,23 +37,28 @@ mod at {
     pub(super) const LAST_DATA_RECV: usize = 52;
     pub(super) const LAST_ACK_RECV: usize = 56;
     pub(super) const PMTU: usize = 60;
+    pub(super) const RCV_SSTHRESH: usize = 64;
     pub(super) const RTT: usize = 68;
     pub(super) const RTTVAR: usize = 72;
     pub(super) const SND_SSTHRESH: usize = 76;
     pub(super) const SND_CWND: usize = 80;
     pub(super) const ADVMSS: usize = 84;
     pub(super) const REORDERING: usize = 88;
+    pub(super) const RCV_RTT: usize = 92;
     pub(super) const RCV_SPACE: usize = 96;
     pub(super) const TOTAL_RETRANS: usize = 100;
     pub(super) const PACING_RATE: usize = 104;
     pub(super) const MAX_PACING_RATE: usize = 112;
     pub(super) const BYTES_ACKED: usize = 120;
     pub(super) const BYTES_RECEIVED: usize = 128;
+    pub(super) const SEGS_IN: usize = 140;
     pub(super) const NOTSENT: usize = 144;
     pub(super) const MIN_RTT: usize = 148;
+    pub(super) const DATA_SEGS_IN: usize = 152;
     pub(super) const BYTES_RETRANS: usize = 208;
     pub(super) const DSACK_DUPS: usize = 216;
     pub(super) const REORD_SEEN: usize = 220;
+    pub(super) const RCV_OOOPACK: usize = 224;
     pub(super) const SND_WND: usize = 228;
     pub(super) const RCV_WND: usize = 232;
 }
@@ -121,7 +126,7 @@ impl Snapshot {
         self.fill_segments(info);
         self.fill_repairs(info);
         self.put_millis(at::LAST_DATA_SENT, info.last_data_sent);
-        self.put_millis(at::LAST_DATA_RECV, info.last_received);
+        self.put_millis(at::LAST_DATA_RECV, info.last_data_received);
         self.put_millis(at::LAST_ACK_RECV, info.last_received);
         self.put_micros(at::RTT, info.rtt);
         self.put_micros(at::RTTVAR, info.rttvar);
@@ -130,6 +135,12 @@ impl Snapshot {
         self.put_u64(at::BYTES_RECEIVED, info.bytes_received);
         self.put_u32(at::NOTSENT, info.notsent);
         self.put_micros(at::MIN_RTT, info.min_rtt);
+        self.put_u32(at::RCV_SSTHRESH, info.rcv_ssthresh);
+        self.put_micros(at::RCV_RTT, info.rcv_rtt);
+        self.put_u32(at::RCV_SPACE, info.rcv_space);
+        self.put_u32(at::SEGS_IN, info.segs_in);
+        self.put_u32(at::DATA_SEGS_IN, info.data_segs_in);
+        self.put_u32(at::RCV_OOOPACK, info.rcv_ooopack);
     }
 
     fn fill_repairs(&mut self, info: &Info) {
@@ -159,7 +170,6 @@ pub(crate) fn snapshot(sk: &mut Locked<'_>) -> Snapshot {
     let no_limit = u64::MAX;
     snapshot.put_u64(at::PACING_RATE, no_limit);
     snapshot.put_u64(at::MAX_PACING_RATE, no_limit);
-    snapshot.put_u32(at::RCV_SPACE, crate::memory::window_of(sk.rcvbuf()));
     let info = with_connection(sk, |connection, cx| connection.info(cx.now, cx.config));
     if let Some(info) = info {
         snapshot.fill(&info);
