@@ -138,7 +138,7 @@ impl Curve {
     /// alpha_cubic is 3 * (1 - 0.7) / (1 + 0.7) = 9 / 17, and one "once W_est has grown to reach
     /// the cwnd at the time of most recently setting ssthresh".
     fn advance_est(&mut self, cwnd: u32, mss: Mss, acked: u32) -> u32 {
-        let one = u64::from(acked.min(cwnd)) * u64::from(mss.octets()) << Self::FRACTION;
+        let one = (u64::from(acked.min(cwnd)) * u64::from(mss.octets())) << Self::FRACTION;
         let reached = self.est >> Self::FRACTION >= u64::from(self.cwnd_prior);
         let cwnd = u64::from(cwnd.max(1));
         let step = if reached {

@@ -78,7 +78,7 @@ impl Connection {
             self.on_data_acked(
                 cx,
                 news,
-                !reducing && !(was_repairing && ended == Ended::Yes),
+                !(reducing || was_repairing && ended == Ended::Yes),
             );
             self.usage.refresh(self.snd.una);
             self.snd.refresh();

@@ -150,7 +150,7 @@ impl Host {
             seen,
         } = self;
         let mut print = Fingerprint::default();
-        print.add(u64::from(*listens) << 32 | u64::from(*incarnation));
+        print.add((u64::from(*listens) << 32) | u64::from(*incarnation));
         print.show(*now, connection);
         print.show(*now, half_open);
         print.show(*now, time_wait);

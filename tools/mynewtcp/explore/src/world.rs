@@ -129,7 +129,7 @@ impl World {
             sides.sort();
         }
         let mut print = Fingerprint::default();
-        print.add(u64::from(self.mischief) << 8 | u64::from(self.early));
+        print.add((u64::from(self.mischief) << 8) | u64::from(self.early));
         sides.into_iter().for_each(|side| print.join(side));
         print
     }

@@ -56,7 +56,7 @@ fn write(driver: &mut Driver, input: &mut Input<'_>, what: u8) {
 
 fn let_go(driver: &mut Driver, what: u8) {
     let (connection, mut cx) = driver.parts();
-    match what >> 4 & 3 {
+    match (what >> 4) & 3 {
         0 | 1 => {
             let _ = connection.shutdown_write(&mut cx);
         }
@@ -67,7 +67,7 @@ fn let_go(driver: &mut Driver, what: u8) {
 
 fn icmp(driver: &mut Driver, input: &mut Input<'_>, what: u8) {
     let quoted = driver.connection.snd_una().plus(input.offset());
-    let error = match what >> 4 & 7 {
+    let error = match (what >> 4) & 7 {
         0 => IcmpError::NetworkUnreachable,
         1 => IcmpError::HostUnreachable,
         2 => IcmpError::ProtocolUnreachable,
@@ -83,7 +83,7 @@ fn icmp(driver: &mut Driver, input: &mut Input<'_>, what: u8) {
 fn choose(driver: &mut Driver, what: u8) {
     let on = what & 0x10 != 0;
     let (connection, mut cx) = driver.parts();
-    match what >> 5 & 3 {
+    match (what >> 5) & 3 {
         0 => connection.set_nodelay(&mut cx, on),
         1 => connection.set_cork(&mut cx, on),
         2 => connection.set_quick_ack(&mut cx, on),

@@ -101,7 +101,7 @@ impl Driver {
             transmit_fails: false,
             over: false,
         };
-        match flags >> 3 & 3 {
+        match (flags >> 3) & 3 {
             0 => driver.connect(),
             1 => {
                 driver.connect();

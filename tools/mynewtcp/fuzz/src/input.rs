@@ -36,7 +36,7 @@ impl<'a> Input<'a> {
 
     /// The next four octets.
     pub fn u32(&mut self) -> u32 {
-        u32::from(self.u16()) << 16 | u32::from(self.u16())
+        (u32::from(self.u16()) << 16) | u32::from(self.u16())
     }
 
     /// A distance: small ones take an octet, large ones more.

@@ -65,7 +65,7 @@ impl Packet {
     /// The sequence number that an ICMP message about it quotes.
     pub fn seq(&self) -> SeqNum {
         let octet = |i: usize| u32::from(self.bytes.get(i).copied().unwrap_or(0));
-        SeqNum::new(octet(4) << 24 | octet(5) << 16 | octet(6) << 8 | octet(7))
+        SeqNum::new((octet(4) << 24) | (octet(5) << 16) | (octet(6) << 8) | octet(7))
     }
 
     /// Octets of payload.
