@@ -49,6 +49,9 @@ sim: ## the engine's tests and SEEDS simulated runs
 figures: ## write the table of simulated goodput and recovery times again
 	@scripts/env cargo run --release --quiet -p mynewtcp-sim -- --figures --write
 
+vectors: ## write the recorded runs again that the kernel's tests play
+	@scripts/env cargo run --release --quiet -p mynewtcp-sim -- --vectors
+
 selftest: ## real programs in guests, in all three kernels
 	@scripts/test selftest-um selftest-x86 selftest-debug
 
@@ -92,5 +95,5 @@ help: ## this list
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
 		/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: run shell bench test test-long check format generate kunit sim figures selftest docs \
+.PHONY: run shell bench test test-long check format generate kunit sim figures vectors selftest docs \
 	kernel-um kernel-x86 kernel-debug deb apply check-tree revert env clean distclean help

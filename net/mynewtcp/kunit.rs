@@ -8,6 +8,11 @@ use kernel::prelude::*;
 #[kunit_tests(mynewtcp_engine)]
 mod engine {
     use super::*;
+    use crate::engine::selftest::player::play;
+    use crate::engine::selftest::vectors::{
+        PIECES,
+        SCRIPTS, //
+    };
     use crate::engine::selftest::VECTORS;
 
     #[test]
@@ -21,6 +26,21 @@ mod engine {
         }
         assert_eq!(failed, 0);
         assert!(!VECTORS.is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn recorded_runs_repeat() -> Result {
+        let mut failed = 0;
+        for (name, script) in SCRIPTS {
+            if let Err(wrong) = play::<PIECES>(script) {
+                let (line, what) = (wrong.line, wrong.what);
+                pr_err!("mynewtcp: vectors/{name}.txt:{line}: {what}\n");
+                failed += 1;
+            }
+        }
+        assert_eq!(failed, 0);
+        assert!(!SCRIPTS.is_empty());
         Ok(())
     }
 }

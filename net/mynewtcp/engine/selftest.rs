@@ -3,6 +3,7 @@
 //! Protocol vectors: short scripts with one right outcome each. They run under `cargo test` and,
 //! as KUnit, in the kernel; so they allocate nothing and fail with a sentence, not with a panic.
 //!
+//! - [`player`], [`script`], [`vectors`]: runs that the simulator has recorded, played again;
 //! - [`shell`]: queues of a fixed size;
 //! - [`end`]: one end of a connection, with helpers to drive and to question it;
 //! - [`handshake`], [`data`], [`loss`], [`close`], [`reset`], [`window`],
@@ -15,9 +16,12 @@ pub mod handshake;
 pub mod life;
 pub mod listen;
 pub mod loss;
+pub mod player;
 pub mod repair;
 pub mod reset;
+pub mod script;
 pub mod shell;
+pub mod vectors;
 pub mod window;
 
 /// How a vector ends.
@@ -129,4 +133,5 @@ vectors! {
     life::orphan_is_given_up_sooner,
     life::black_hole_is_left,
     life::larger_segments_are_tried,
+    life::routers_do_not_shorten_patience,
 }

@@ -7,6 +7,7 @@ use crate::engine::buffer::{
     Shell,
     TxMeta, //
 };
+use crate::engine::congestion::Window;
 use crate::engine::connection::Connection;
 use crate::engine::seq::SeqNum;
 use crate::engine::state::StateName;
@@ -53,6 +54,18 @@ impl Connection {
                 !snd.recovery.is_reducing() || snd.prr.is_within_bound(),
                 "more was sent in recovery than was delivered",
             ),
+            (
+                snd.data_una().before_or_eq(snd.data_nxt()),
+                "more data is acknowledged than sent",
+            ),
+            (
+                snd.data_nxt().before_or_eq(snd.write_seq),
+                "more data is sent than queued",
+            ),
+            (
+                self.window.cwnd_bytes <= Window::CWND_MAX,
+                "cwnd is beyond its limit",
+            ),
             (scales, "a selective block is not beyond RCV.NXT"),
         ])
     }
@@ -63,16 +76,29 @@ impl Connection {
             let quiet = self.timers.earliest().is_none();
             return first_broken(&[(quiet, "a closed connection has a deadline")]);
         }
+        let armed = |any: &[Timer]| any.iter().any(|&timer| self.timers.is_armed(timer));
         let fin_is_unsent = self.state.fin() == Some(self.snd.nxt);
         let unsent = self.state.is_synchronized() && (self.snd.unsent() > 0 || fin_is_unsent);
-        let owed = self.snd.has_outstanding() || unsent || self.rcv.ack.is_owed();
-        let armed = self.timers.earliest().is_some();
-        let waits = self.timers.is_armed(Timer::Retransmit) || self.timers.is_armed(Timer::Pacing);
+        let waits = armed(&[Timer::Retransmit, Timer::Pacing]);
+        let sends = armed(&[Timer::Retransmit, Timer::Persist, Timer::Pacing]);
+        let acknowledges = armed(&[Timer::DelayedAck, Timer::Pacing]);
+        let lingers = self.user.closed && self.state() == StateName::FinWait2;
         first_broken(&[
-            (armed || !owed, "something is owed and no deadline is armed"),
             (
                 waits || !self.snd.has_outstanding(),
                 "something is under way and no time-out is armed",
+            ),
+            (
+                sends || !unsent,
+                "something is queued and no deadline is armed for it",
+            ),
+            (
+                acknowledges || !self.rcv.ack.is_owed(),
+                "an acknowledgment is owed and no deadline is armed for it",
+            ),
+            (
+                armed(&[Timer::FinWait2]) || !lingers,
+                "nobody waits for the peer's FIN and no deadline ends it",
             ),
         ])
     }
@@ -110,6 +136,7 @@ impl Connection {
                 board.retransmitted == retransmitted,
                 "sum of retransmitted octets",
             ),
+            (retransmitted <= lost, "more is sent again than was lost"),
             (
                 sacked + lost <= self.snd.flight_size_bytes(),
                 "pipe is negative",

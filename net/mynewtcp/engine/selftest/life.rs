@@ -276,3 +276,28 @@ pub fn larger_segments_are_tried() -> Outcome {
     }
     Ok(())
 }
+
+/// Routers that have no way for the moment let the sender try more often (RFC 6069), not give up
+/// sooner.
+pub fn routers_do_not_shorten_patience() -> Outcome {
+    let mut end = End::established()?;
+    end.write(10)?;
+    end.transmit("no data")?;
+    end.silent("more than there is")?;
+    let begun = end.now;
+    for _ in 0..10_000 {
+        if end.told.closed {
+            break;
+        }
+        let lost = ISS.plus(1);
+        let error = IcmpError::HostUnreachable;
+        end.with(|connection, cx| connection.on_icmp(cx, lost, error));
+        end.wait()?;
+        while end.poll().is_some() {}
+    }
+    ensure(end.told.closed, "it never gives up")?;
+    let patience = end.now.since(begun);
+    // 15 retransmissions from 200 ms on, two minutes apart at most.
+    ensure(patience >= Delta::from_secs(924), "it gave up too soon")?;
+    ensure(patience < Delta::from_secs(1200), "it gave up too late")
+}

@@ -18,7 +18,7 @@ use crate::engine::seq::{
     SeqRange, //
 };
 
-/// Pieces in each queue, at most.
+/// Pieces in each queue, at most, unless more are asked for.
 const PIECES: usize = 16;
 
 /// A payload: where its octets belong.
@@ -41,15 +41,13 @@ impl Payload for Piece {
 
 /// A few pieces in the order of their sequence numbers.
 #[derive(Clone, Copy, Debug)]
-struct Pieces<T: Copy> {
-    slots: [Option<(SeqRange, T)>; PIECES],
+struct Pieces<T: Copy, const N: usize> {
+    slots: [Option<(SeqRange, T)>; N],
 }
 
-impl<T: Copy> Pieces<T> {
+impl<T: Copy, const N: usize> Pieces<T, N> {
     const fn new() -> Self {
-        Self {
-            slots: [None; PIECES],
-        }
+        Self { slots: [None; N] }
     }
 
     fn iter(&self) -> impl Iterator<Item = (SeqRange, T)> + '_ {
@@ -91,10 +89,10 @@ impl<T: Copy> Pieces<T> {
 
 /// Both queues of one end.
 #[derive(Debug)]
-pub struct FixedShell {
-    unsent: [u32; PIECES],
-    sent: Pieces<TxMeta>,
-    out_of_order: Pieces<()>,
+pub struct FixedShell<const N: usize = PIECES> {
+    unsent: [u32; N],
+    sent: Pieces<TxMeta, N>,
+    out_of_order: Pieces<(), N>,
     /// Octets delivered in all.
     pub delivered: u32,
     /// Octets read in all.
@@ -107,13 +105,17 @@ pub struct FixedShell {
     pub is_corrupt: bool,
     /// Nothing can be allocated.
     pub out_of_memory: bool,
+    /// Memory is short.
+    pub pressure: bool,
+    /// Which of the next allocations fail: the first one is bit 0.
+    pub refusals: u64,
 }
 
-impl FixedShell {
+impl<const N: usize> FixedShell<N> {
     /// Empty queues with a receive buffer of `capacity`.
     pub const fn new(capacity: u32) -> Self {
         Self {
-            unsent: [0; PIECES],
+            unsent: [0; N],
             sent: Pieces::new(),
             out_of_order: Pieces::new(),
             delivered: 0,
@@ -122,7 +124,29 @@ impl FixedShell {
             capacity,
             is_corrupt: false,
             out_of_memory: false,
+            pressure: false,
+            refusals: 0,
         }
+    }
+
+    /// Whether this allocation fails.
+    fn refuses(&mut self) -> bool {
+        let refused = self.refusals & 1 != 0;
+        self.refusals >>= 1;
+        refused || self.out_of_memory
+    }
+
+    /// Queues `n` octets, and fills the last chunk up to `goal` before it begins another.
+    pub fn fill(&mut self, mut n: u32, goal: u32) {
+        let used = self.unsent.iter().take_while(|len| **len > 0).count();
+        let from = used.saturating_sub(1);
+        for slot in self.unsent.iter_mut().skip(from) {
+            let part = n.min(goal.saturating_sub(*slot));
+            *slot += part;
+            n -= part;
+        }
+        // What there is no room for is not queued; the script will fail.
+        self.is_corrupt |= n > 0;
     }
 
     /// Queues `n` octets in a chunk of their own.
@@ -143,13 +167,13 @@ impl FixedShell {
     }
 }
 
-impl SendQueue for FixedShell {
+impl<const N: usize> SendQueue for FixedShell<N> {
     fn unsent_front(&self) -> u32 {
         self.unsent.first().copied().unwrap_or(0)
     }
 
     fn mark_sent(&mut self, range: SeqRange, meta: TxMeta) -> Result<(), NoMemory> {
-        if self.out_of_memory {
+        if self.refuses() {
             return Err(NoMemory);
         }
         self.sent.insert(range, meta)?;
@@ -173,6 +197,9 @@ impl SendQueue for FixedShell {
         };
         if range.start() == at {
             return Ok(());
+        }
+        if self.refuses() {
+            return Err(NoMemory);
         }
         let head = at.distance_from(range.start());
         self.sent
@@ -201,11 +228,11 @@ impl SendQueue for FixedShell {
     }
 }
 
-impl ReceiveQueue for FixedShell {
+impl<const N: usize> ReceiveQueue for FixedShell<N> {
     type Payload = Piece;
 
     fn deliver(&mut self, start: SeqNum, payload: Piece) -> Result<(), Refused> {
-        if self.out_of_memory {
+        if self.refuses() {
             return Err(Refused);
         }
         let in_order = self.next.is_none_or(|next| next == start);
@@ -243,6 +270,9 @@ impl ReceiveQueue for FixedShell {
 
     fn ooo_insert(&mut self, start: SeqNum, payload: Piece) -> Result<(), Refused> {
         self.is_corrupt |= payload.0.start() != start || payload.is_empty();
+        if self.refuses() {
+            return Err(Refused);
+        }
         self.out_of_order
             .insert(payload.0, ())
             .map_err(|NoMemory| Refused)
@@ -254,10 +284,10 @@ impl ReceiveQueue for FixedShell {
     }
 }
 
-impl Shell for FixedShell {
+impl<const N: usize> Shell for FixedShell<N> {
     fn count(&mut self, _counter: Counter, _n: u32) {}
 
     fn is_under_pressure(&self) -> bool {
-        false
+        self.pressure || self.out_of_memory
     }
 }

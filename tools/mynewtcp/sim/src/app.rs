@@ -82,6 +82,7 @@ impl App {
         }
         if self.plan.abort_at.is_some_and(|at| at <= now) {
             self.has_closed = true;
+            cx.shell.note(|| "abort".into());
             connection.abort(cx);
             return Ok(None);
         }
@@ -113,6 +114,7 @@ impl App {
             cx.shell.write(octets.into_iter(), connection.size_goal());
             self.written += n;
             let more = self.rng.chance(self.plan.more) && self.written < self.plan.total;
+            cx.shell.note(|| format!("write {n} {}", u8::from(more)));
             connection.send(cx, n as u32, more).ok()?;
             self.write_at = now + self.rng.range(0, self.plan.write_pause);
         }
@@ -139,6 +141,7 @@ impl App {
             if self.read > self.expected {
                 return Err("more octets than were written".into());
             }
+            cx.shell.note(|| format!("read {}", octets.len()));
             connection.recv(cx);
             self.read_at = now + self.rng.range(0, self.plan.read_pause);
         }
@@ -157,21 +160,28 @@ impl App {
             Closing::First => self.shut_down(connection, cx),
             Closing::AfterPeer if self.saw_end => self.shut_down(connection, cx),
             Closing::AtOnce if read_all => {
-                self.has_closed = true;
-                connection.close(cx);
+                self.let_go(connection, cx);
                 return;
             }
             Closing::AfterPeer | Closing::AtOnce => {}
         }
         if self.has_shut_down && self.saw_end {
-            self.has_closed = true;
-            connection.close(cx);
+            self.let_go(connection, cx);
         }
+    }
+
+    fn let_go(&mut self, connection: &mut Connection, cx: &mut Context<'_, Store>) {
+        self.has_closed = true;
+        cx.shell.note(|| "close".into());
+        connection.close(cx);
     }
 
     fn shut_down(&mut self, connection: &mut Connection, cx: &mut Context<'_, Store>) {
         if !self.has_shut_down {
             self.has_shut_down = connection.shutdown_write(cx).is_ok();
+            if self.has_shut_down {
+                cx.shell.note(|| "shutdown".into());
+            }
         }
     }
 }

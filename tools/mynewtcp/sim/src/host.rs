@@ -19,6 +19,10 @@ use mynewtcp_engine::engine::listener::{
     TimeWait,
     TimeWaitVerdict, //
 };
+use mynewtcp_engine::engine::selftest::player::{
+    event_name,
+    icmp_name, //
+};
 use mynewtcp_engine::engine::seq::{
     Mss,
     SeqNum,
@@ -43,6 +47,7 @@ use crate::attack::{
     Numbers, //
 };
 use crate::check::Watch;
+use crate::journal;
 use crate::packet::{
     Icmp,
     Packet, //
@@ -163,8 +168,9 @@ impl Host {
         if sum.plus(bytes).finish() != 0 {
             return Ok(Vec::new());
         }
-        let segment = Segment::parse(bytes, len)
+        let mut segment = Segment::parse(bytes, len)
             .map_err(|error| format!("a packet with a right checksum is {error:?}"))?;
+        segment.ecn = packet.ecn;
         self.watch.on_segment(&segment)?;
         self.feed(now, &segment, bytes)
     }
@@ -173,13 +179,12 @@ impl Host {
     pub fn on_forged(&mut self, now: Instant, forged: &Forged) -> Result<Vec<Packet>, String> {
         match forged {
             Forged::Segment(transmit) => {
-                let ports = Ports {
-                    src: self.ports.dst,
-                    dst: self.ports.src,
-                };
-                let segment = transmit.as_received(ports);
-                let len = usize::from(segment.header_len) + segment.payload_len as usize;
-                self.feed(now, &segment, &vec![0xee; len].into())
+                let payload = vec![0xee; transmit.range.len() as usize];
+                let packet = self.packet(transmit, &payload)?;
+                let bytes = &packet.bytes;
+                let segment = Segment::parse(bytes, bytes.len() as u32)
+                    .map_err(|error| format!("a forged segment is {error:?}"))?;
+                self.feed(now, &segment, bytes)
             }
             Forged::Icmp(quoted, icmp) => self.on_icmp(now, *quoted, *icmp),
         }
@@ -197,13 +202,18 @@ impl Host {
         };
         let mut cx = context(now, &self.plan, &mut self.store);
         match icmp {
-            Icmp::Error(error) => connection.on_icmp(&mut cx, quoted, error),
+            Icmp::Error(error) => {
+                cx.shell
+                    .note(|| format!("icmp {} {}", quoted.raw(), icmp_name(error)));
+                connection.on_icmp(&mut cx, quoted, error);
+            }
             Icmp::TooBig(mtu) => {
                 let under_way =
                     quoted.after_or_eq(connection.snd_una()) && quoted.before(connection.snd_nxt());
                 let mss = mtu.saturating_sub(Packet::IP_HEADER as u16 + 20);
                 if under_way && mss < self.path_mss {
                     self.path_mss = mss;
+                    cx.shell.note(|| format!("mtu {mss}"));
                     connection.on_mtu_change(&mut cx, Mss::new(mss));
                 }
             }
@@ -218,6 +228,8 @@ impl Host {
         bytes: &Rc<[u8]>,
     ) -> Result<Vec<Packet>, String> {
         let mut out = Vec::new();
+        let header_len = usize::from(segment.header_len);
+        self.note(now, || journal::arrival(bytes, header_len, segment.ecn));
         if self.connection.is_some() && !self.is_closed {
             self.feed_connection(now, segment, bytes);
         } else if self.half_open.is_some() {
@@ -321,9 +333,15 @@ impl Host {
         }
     }
 
+    fn note(&mut self, now: Instant, what: impl FnOnce() -> String) {
+        self.store.now = now.as_nanos();
+        self.store.note(what);
+    }
+
     /// The time of a deadline has come.
     pub fn on_timer(&mut self, now: Instant) -> Result<Vec<Packet>, String> {
         let mut out = Vec::new();
+        self.note(now, || "timer".into());
         if let Some(connection) = &mut self.connection {
             connection.on_timeout(&mut context(now, &self.plan, &mut self.store));
         }
@@ -347,6 +365,7 @@ impl Host {
     pub fn on_app(&mut self, now: Instant) -> Result<Vec<Packet>, String> {
         if self.plan.connect_at.is_some_and(|at| at <= now.as_nanos()) {
             self.plan.connect_at = None;
+            self.note(now, || "connect".into());
             let mut connection = Connection::new(&self.plan.config, &self.plan.parameters);
             let mut cx = context(now, &self.plan, &mut self.store);
             connection.set_nodelay(&mut cx, self.plan.app.nodelay);
@@ -368,6 +387,7 @@ impl Host {
                 .map_or(Mss::DEFAULT, |(_, n)| Mss::new(n));
             self.path_mss = mss.field();
             let mut cx = context(now, &self.plan, &mut self.store);
+            cx.shell.note(|| format!("mtu {}", mss.octets()));
             connection.on_mtu_change(&mut cx, mss);
         }
         self.drive(now, Vec::new())
@@ -402,20 +422,32 @@ impl Host {
     fn drive(&mut self, now: Instant, mut out: Vec<Packet>) -> Result<Vec<Packet>, String> {
         for _ in 0..TRANSMIT_LIMIT {
             let Some(connection) = &mut self.connection else {
+                self.note_quiet(now);
                 return Ok(out);
             };
             let mut cx = context(now, &self.plan, &mut self.store);
             let Some(transmit) = connection.poll_transmit(&mut cx) else {
                 self.take_events(now)?;
+                self.note_quiet(now);
                 return Ok(out);
             };
             if cx.shell.transmit_fails() {
+                cx.shell.note_answer(|journal| {
+                    journal.transmit(&transmit);
+                    journal.answer("x");
+                });
                 connection.on_transmit_failed(&mut cx, &transmit);
                 continue;
             }
             self.put(&transmit, &mut out)?;
         }
         Err("it transmits without end".into())
+    }
+
+    fn note_quiet(&mut self, now: Instant) {
+        let (state, deadline) = (self.state(), self.deadline());
+        self.store
+            .note_answer(|journal| journal.quiet(state, now, deadline));
     }
 
     fn take_events(&mut self, now: Instant) -> Result<(), String> {
@@ -431,6 +463,8 @@ impl Host {
             self.watch.on_quiet(now, connection.rcv_nxt(), patience)?;
         }
         while let Some(event) = connection.poll_event() {
+            self.store
+                .note_answer(|journal| journal.answer(&format!("! {}", event_name(event))));
             if self.is_closed {
                 return Err(format!("{event:?} after Closed"));
             }
@@ -460,6 +494,7 @@ impl Host {
         if !self.is_closed {
             self.watch.on_transmit(transmit)?;
         }
+        self.store.note_answer(|journal| journal.transmit(transmit));
         let payload = self.store.payload(transmit.range)?;
         let size = usize::from(transmit.gso_size).max(1);
         let count = transmit.segments() as usize;
@@ -489,7 +524,10 @@ impl Host {
             .ok_or("header does not fit")?;
         let mut bytes = header[..len].to_vec();
         bytes.extend_from_slice(payload);
-        Ok(self.seal(bytes))
+        Ok(Packet {
+            ecn: transmit.ecn,
+            ..self.seal(bytes)
+        })
     }
 
     /// Header and payload with the right checksum.

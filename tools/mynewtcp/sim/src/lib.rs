@@ -10,6 +10,7 @@
 //! - [`host`], [`app`], [`link`], [`packet`], [`store`]: what the world is made of;
 //! - [`attack`]: peers and strangers that mean no good;
 //! - [`check`]: what must hold of the segments that a host sends;
+//! - [`journal`], [`vectors`]: runs written down for the engine's player, and which are kept;
 //! - [`figures`]: how fast and how fair it is, as a table;
 //! - [`rng`]: random numbers and the octets of the streams.
 
@@ -18,12 +19,14 @@ pub mod attack;
 pub mod check;
 pub mod figures;
 pub mod host;
+pub mod journal;
 pub mod judge;
 pub mod link;
 pub mod packet;
 pub mod rng;
 pub mod scenario;
 pub mod store;
+pub mod vectors;
 pub mod world;
 
 #[cfg(test)]

@@ -5,9 +5,9 @@
 //! times when there is no way through.
 
 use mynewtcp_engine::engine::error::IcmpError;
+use mynewtcp_engine::engine::wire::Ecn;
 
 use crate::packet::{
-    Ecn,
     Icmp,
     Packet, //
 };
@@ -172,9 +172,9 @@ impl Link {
             return None;
         }
         if self.quality.mark > 0 && wait > self.quality.mark {
-            if let Some(marked) = packet.ecn.marked() {
+            if packet.ecn.is_capable() {
                 self.marked += u64::from(packet.ecn != Ecn::Ce);
-                packet.ecn = marked;
+                packet.ecn = Ecn::Ce;
             }
         }
         self.busy_until = start + packet.len() * self.quality.per_octet;

@@ -9,12 +9,14 @@ use std::sync::atomic::{
 };
 use std::time::Instant;
 
+use mynewtcp_engine::engine::selftest::player::play;
 use mynewtcp_sim::figures::{
     figures,
     KEPT, //
 };
 use mynewtcp_sim::rng::mix;
 use mynewtcp_sim::scenario::Scenario;
+use mynewtcp_sim::vectors;
 use mynewtcp_sim::world::{
     run,
     Outcome, //
@@ -22,8 +24,10 @@ use mynewtcp_sim::world::{
 
 const USAGE: &str = "\
 usage: mynewtcp-sim [--seeds N] [--start N] [--jobs N]
-       mynewtcp-sim --seed N [--trace]
+       mynewtcp-sim --seed N [--trace] [--vector FILE [--host N]]
+       mynewtcp-sim --play FILE
        mynewtcp-sim --figures [--write]
+       mynewtcp-sim --vectors
 
 Runs NEW_TCP's engine against itself over a simulated network. Each seed is one
 scenario. A failing seed is printed with the command that runs it alone.
@@ -33,6 +37,11 @@ scenario. A failing seed is printed with the command that runs it alone.
   --jobs N    run N at a time (default: one per CPU)
   --seed N    run this seed alone, and say what it is about
   --trace     with --seed: print every segment
+  --vector F  with --seed: write what one host was given and what it answered, in
+              the language that the tests in the kernel play
+  --host N    with --vector: which host (default 0)
+  --play F    play such a file
+  --vectors   choose runs to keep, and write them for those tests
   --figures   print the table of goodput, fairness and recovery times
   --write     with --figures: keep it, for the tests to compare with";
 
@@ -44,6 +53,10 @@ struct Arguments {
     trace: bool,
     figures: bool,
     write: bool,
+    vectors: bool,
+    vector: Option<String>,
+    play: Option<String>,
+    host: u64,
 }
 
 impl Arguments {
@@ -56,10 +69,15 @@ impl Arguments {
             trace: false,
             figures: false,
             write: false,
+            vectors: false,
+            vector: None,
+            play: None,
+            host: 0,
         };
         while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or(format!("{word} needs a value"));
             let mut number = || {
-                let value = words.next().ok_or(format!("{word} needs a number"))?;
+                let value = value()?;
                 value.parse().map_err(|_| format!("{value} is no number"))
             };
             match word.as_str() {
@@ -70,6 +88,10 @@ impl Arguments {
                 "--trace" => arguments.trace = true,
                 "--figures" => arguments.figures = true,
                 "--write" => arguments.write = true,
+                "--vectors" => arguments.vectors = true,
+                "--host" => arguments.host = number()?,
+                "--vector" => arguments.vector = Some(value()?),
+                "--play" => arguments.play = Some(value()?),
                 "--help" | "-h" => return Err(String::new()),
                 _ => return Err(format!("unknown argument {word}")),
             }
@@ -80,11 +102,7 @@ impl Arguments {
 
 fn main() -> ExitCode {
     match Arguments::parse(std::env::args().skip(1)) {
-        Ok(arguments) if arguments.figures => show_figures(arguments.write),
-        Ok(arguments) => match arguments.seed {
-            Some(seed) => run_one(seed, arguments.trace),
-            None => run_many(&arguments),
-        },
+        Ok(arguments) => execute(&arguments),
         Err(why) if why.is_empty() => {
             println!("{USAGE}");
             ExitCode::SUCCESS
@@ -93,6 +111,55 @@ fn main() -> ExitCode {
             eprintln!("mynewtcp-sim: {why}\n\n{USAGE}");
             ExitCode::from(2)
         }
+    }
+}
+
+fn execute(arguments: &Arguments) -> ExitCode {
+    if arguments.figures {
+        return show_figures(arguments.write);
+    }
+    if arguments.vectors {
+        return report(vectors::write());
+    }
+    if let Some(path) = &arguments.play {
+        return report(play_file(path));
+    }
+    match (arguments.seed, &arguments.vector) {
+        (Some(seed), Some(path)) => report(write_vector(seed, arguments.host as usize, path)),
+        (Some(seed), None) => run_one(seed, arguments.trace),
+        (None, _) => run_many(arguments),
+    }
+}
+
+fn report(result: Result<String, String>) -> ExitCode {
+    match result {
+        Ok(word) => {
+            println!("{word}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("mynewtcp-sim: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn write_vector(seed: u64, host: usize, path: &str) -> Result<String, String> {
+    let scenario = Scenario::new(seed);
+    if host >= scenario.hosts.len() {
+        return Err(format!("seed {seed} has {} hosts", scenario.hosts.len()));
+    }
+    let (script, result) = vectors::record(&scenario, host);
+    std::fs::write(path, script).map_err(|why| format!("{path}: {why}"))?;
+    let word = result.err().unwrap_or("passed".into());
+    Ok(format!("seed {seed}, host {host}, {path}: {word}"))
+}
+
+fn play_file(path: &str) -> Result<String, String> {
+    let script = std::fs::read_to_string(path).map_err(|why| format!("{path}: {why}"))?;
+    match play::<4096>(&script) {
+        Ok(()) => Ok(format!("{path} passed")),
+        Err(wrong) => Err(format!("{path}:{}: {}", wrong.line, wrong.what)),
     }
 }
 

@@ -6,33 +6,10 @@ use std::rc::Rc;
 
 use mynewtcp_engine::engine::error::IcmpError;
 use mynewtcp_engine::engine::seq::SeqNum;
-
-/// The ECN field of the IP header (RFC 3168, section 5).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Ecn {
-    /// The transport does not understand it.
-    #[default]
-    NotEct,
-    /// ECT(1).
-    Ect1,
-    /// ECT(0).
-    Ect0,
-    /// A router has congestion.
-    Ce,
-}
-
-impl Ecn {
-    /// What a congested router makes of it; `None` if all it can do is to drop the packet.
-    pub fn marked(self) -> Option<Self> {
-        match self {
-            Self::NotEct => None,
-            Self::Ect1 | Self::Ect0 | Self::Ce => Some(Self::Ce),
-        }
-    }
-}
+use mynewtcp_engine::engine::wire::Ecn;
 
 /// A packet on its way.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
     /// Transport header and payload, checksum in place.
     pub bytes: Rc<[u8]>,

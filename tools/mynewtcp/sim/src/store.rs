@@ -25,6 +25,7 @@ use mynewtcp_engine::engine::seq::{
     SeqRange, //
 };
 
+use crate::journal::Journal;
 use crate::rng::Rng;
 
 /// Payload of a received segment: a part of the packet that it came in. While it lives, its memory
@@ -167,6 +168,8 @@ pub struct Store {
     queued: u64,
     /// The time in nanoseconds.
     pub now: u64,
+    /// What is written down, if anybody wants it.
+    pub journal: Option<Box<Journal>>,
 }
 
 impl Store {
@@ -188,6 +191,22 @@ impl Store {
             received: Rc::new(Cell::new(0)),
             queued: 0,
             now: 0,
+            journal: None,
+        }
+    }
+
+    /// Writes down a step that is about to be taken.
+    pub fn note(&mut self, what: impl FnOnce() -> String) {
+        if let Some(journal) = &mut self.journal {
+            let starved = self.failures.is_spell(self.now);
+            journal.step(self.now, starved, &what());
+        }
+    }
+
+    /// Writes down an answer.
+    pub fn note_answer(&mut self, answer: impl FnOnce(&mut Journal)) {
+        if let Some(journal) = &mut self.journal {
+            answer(journal);
         }
     }
 
@@ -217,8 +236,12 @@ impl Store {
         Ok(())
     }
 
-    fn fails(&mut self, chance: u32) -> bool {
-        self.failures.is_spell(self.now) || self.rng.chance(chance)
+    /// Whether an allocation fails: by chance, because of `reason`, or because there is no memory.
+    fn fails(&mut self, chance: u32, reason: bool) -> bool {
+        let starved = self.failures.is_spell(self.now);
+        let refused = !starved && (reason || self.rng.chance(chance));
+        self.note_answer(|journal| journal.allocation(refused));
+        refused || starved
     }
 
     /// The peer's first octet will be `first`.
@@ -307,13 +330,18 @@ impl SendQueue for Store {
     }
 
     fn mark_sent(&mut self, range: SeqRange, meta: TxMeta) -> Result<(), NoMemory> {
-        let front = self.unsent.front_mut().expect("nothing is unsent");
+        let front = self.unsent.front().expect("nothing is unsent");
         assert!(range.len() <= *front, "more than one chunk");
-        if self.failures.is_spell(self.now)
-            || range.len() < *front && self.rng.chance(self.failures.send_memory)
-        {
+        // A whole chunk only moves.
+        let chance = if range.len() < *front {
+            self.failures.send_memory
+        } else {
+            0
+        };
+        if self.fails(chance, false) {
             return Err(NoMemory);
         }
+        let front = self.unsent.front_mut().expect("nothing is unsent");
         *front -= range.len();
         if *front == 0 {
             self.unsent.pop_front();
@@ -337,7 +365,7 @@ impl SendQueue for Store {
         if range.start() == at {
             return Ok(());
         }
-        if self.fails(self.failures.send_memory) {
+        if self.fails(self.failures.send_memory, false) {
             return Err(NoMemory);
         }
         let head = at.distance_from(range.start());
@@ -382,7 +410,7 @@ impl ReceiveQueue for Store {
     fn deliver(&mut self, start: SeqNum, payload: Bytes) -> Result<(), Refused> {
         assert_eq!(start, self.delivered_to.seq, "delivery out of order");
         assert!(payload.len() > 0, "empty delivery");
-        if self.fails(self.failures.receive_memory) {
+        if self.fails(self.failures.receive_memory, false) {
             return Err(Refused);
         }
         self.unread.extend(payload.as_slice());
@@ -427,7 +455,7 @@ impl ReceiveQueue for Store {
     fn ooo_insert(&mut self, start: SeqNum, payload: Bytes) -> Result<(), Refused> {
         let limit = u64::from(self.failures.limit);
         let is_full = limit > 0 && self.received.get() > limit + self.unread.len() as u64;
-        if is_full || self.fails(self.failures.receive_memory) {
+        if self.fails(self.failures.receive_memory, is_full) {
             return Err(Refused);
         }
         let at = self.delivered_to.of(start);

@@ -6,6 +6,8 @@ use mynewtcp_engine::engine::config::{
     Config,
     Parameters, //
 };
+use mynewtcp_engine::engine::congestion::ecn::EcnMode;
+use mynewtcp_engine::engine::congestion::Kind as Algorithm;
 use mynewtcp_engine::engine::error::IcmpError;
 use mynewtcp_engine::engine::seq::{
     Mss,
@@ -65,6 +67,7 @@ impl Scenario {
             checked: true,
         };
         scenario.complicate(&mut rng);
+        scenario.blacken(&mut rng);
         scenario
     }
 
@@ -90,6 +93,14 @@ impl Scenario {
             Kind::Cut => self.cut_at = middle,
             Kind::Silence => self.cut_at = 0,
             Kind::Hostile => self.betray(rng),
+        }
+    }
+
+    /// Routers may keep to themselves that a packet was too long, if the hosts look for it.
+    fn blacken(&mut self, rng: &mut Rng) {
+        let all_look = self.hosts.iter().all(|host| host.config.mtu_probing > 0);
+        for link in &mut self.links {
+            link.black_hole = all_look && rng.chance(500);
         }
     }
 
@@ -252,6 +263,9 @@ fn host(rng: &mut Rng) -> HostPlan {
         // Longer than any program here takes to close.
         fin_timeout: Delta::from_secs(4 * 3600),
         time_wait: Delta::from_secs(rng.range(60, 240)),
+        mtu_probing: rng.pick(&[0, 1, 1, 2]),
+        congestion: rng.pick(Algorithm::ALL),
+        ecn: rng.pick(&[EcnMode::Off, EcnMode::On, EcnMode::On, EcnMode::Accept]),
         ..Config::DEFAULT
     };
     // Near the end of the number space, so that it wraps.
