@@ -180,3 +180,6 @@ impl Connection {
         ])
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,6 +55,7 @@ use crate::packet::{
 use crate::scenario::HostPlan;
 use crate::store::{
     Bytes,
+    Sabotage,
     Store, //
 };
 
@@ -171,7 +172,11 @@ impl Host {
         let mut segment = Segment::parse(bytes, len)
             .map_err(|error| format!("a packet with a right checksum is {error:?}"))?;
         segment.ecn = packet.ecn;
-        self.watch.on_segment(&segment)?;
+        let mut seen = segment;
+        if self.store.sabotaged(Sabotage::HiddenWindow) {
+            seen.window /= 2;
+        }
+        self.watch.on_segment(&seen)?;
         self.feed(now, &segment, bytes)
     }
 
@@ -395,6 +400,9 @@ impl Host {
 
     /// When it wants to be called next, because of a deadline.
     pub fn deadline(&self) -> Option<Instant> {
+        if self.store.sabotaged(Sabotage::DeafToDeadlines) {
+            return None;
+        }
         let connection = self.connection.as_ref().and_then(Connection::poll_deadline);
         let half_open = self.half_open.as_ref().map(HalfOpen::deadline);
         let time_wait = self.time_wait.as_ref().map(TimeWait::deadline);
@@ -491,8 +499,16 @@ impl Host {
 
     /// Turns a transmission into packets, as a device does with a superpacket.
     fn put(&mut self, transmit: &Transmit, out: &mut Vec<Packet>) -> Result<(), String> {
+        let mut seen = *transmit;
+        if self.store.sabotaged(Sabotage::WithdrawnWindow) && seen.control != Control::Syn {
+            seen.window = 0;
+        }
+        let carries_nothing = seen.control == Control::None && seen.range.is_empty();
+        if self.store.sabotaged(Sabotage::OlderAcknowledgment) && carries_nothing {
+            seen.ack = seen.ack.map(|ack| ack.minus(1 << 20));
+        }
         if !self.is_closed {
-            self.watch.on_transmit(transmit)?;
+            self.watch.on_transmit(&seen)?;
         }
         self.store.note_answer(|journal| journal.transmit(transmit));
         let payload = self.store.payload(transmit.range)?;

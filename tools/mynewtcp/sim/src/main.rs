@@ -45,6 +45,9 @@ scenario. A failing seed is printed with the command that runs it alone.
   --figures   print the table of goodput, fairness and recovery times
   --write     with --figures: keep it, for the tests to compare with";
 
+/// How to run this program from the top of the checkout.
+const REPLAY: &str = "scripts/env cargo run --release -q -p mynewtcp-sim --";
+
 struct Arguments {
     seeds: u64,
     start: u64,
@@ -236,7 +239,7 @@ fn run_many(arguments: &Arguments) -> ExitCode {
                 if let Some(why) = failure {
                     failed.fetch_add(1, Ordering::Relaxed);
                     println!("seed {seed} failed: {why}");
-                    println!("  replay: mynewtcp-sim --seed {seed} --trace");
+                    println!("  replay: {REPLAY} --seed {seed} --trace");
                 }
             });
         }

@@ -142,6 +142,27 @@ impl Failures {
     }
 }
 
+/// Something that is done wrong on purpose, to see that a check notices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sabotage {
+    /// One octet of each delivery is changed.
+    WrongOctet,
+    /// Octets that were acknowledged are freed, and their charge is kept.
+    SendLeak,
+    /// Pieces that are taken out of order keep a charge.
+    ReceiveLeak,
+    /// What the engine notes of sent chunks is forgotten.
+    LostNotes,
+    /// Segments that are sent offer no window, whatever was promised.
+    WithdrawnWindow,
+    /// Half of each window that arrives is kept from those who watch.
+    HiddenWindow,
+    /// Acknowledgments without data are those of a mebibyte before.
+    OlderAcknowledgment,
+    /// Deadlines are ignored.
+    DeafToDeadlines,
+}
+
 /// Both queues of one connection, and its counters.
 #[derive(Debug)]
 pub struct Store {
@@ -168,6 +189,8 @@ pub struct Store {
     queued: u64,
     /// The time in nanoseconds.
     pub now: u64,
+    /// What is done wrong.
+    pub sabotage: Option<Sabotage>,
     /// What is written down, if anybody wants it.
     pub journal: Option<Box<Journal>>,
 }
@@ -191,8 +214,14 @@ impl Store {
             received: Rc::new(Cell::new(0)),
             queued: 0,
             now: 0,
+            sabotage: None,
             journal: None,
         }
+    }
+
+    /// Whether this is to be done wrong.
+    pub fn sabotaged(&self, by: Sabotage) -> bool {
+        self.sabotage == Some(by)
     }
 
     /// Writes down a step that is about to be taken.
@@ -378,6 +407,9 @@ impl SendQueue for Store {
 
     fn set_meta(&mut self, start: SeqNum, meta: TxMeta) {
         let at = self.sent_from.of(start);
+        if self.sabotaged(Sabotage::LostNotes) {
+            return;
+        }
         self.sent.get_mut(&at).expect("note for no chunk").1 = meta;
     }
 
@@ -395,7 +427,9 @@ impl SendQueue for Store {
             }
         }
         let n = (at - self.sent_from.offset) as usize;
-        self.queued -= n as u64;
+        if !self.sabotaged(Sabotage::SendLeak) {
+            self.queued -= n as u64;
+        }
         self.outgoing.drain(..n);
         self.sent_from = Position {
             seq: upto,
@@ -414,6 +448,9 @@ impl ReceiveQueue for Store {
             return Err(Refused);
         }
         self.unread.extend(payload.as_slice());
+        if self.sabotaged(Sabotage::WrongOctet) {
+            *self.unread.back_mut().expect("an octet") ^= 1;
+        }
         let octets = u64::from(payload.len());
         self.received.set(self.received.get() + octets);
         self.delivered_to.seq = start.plus(payload.len());
@@ -469,6 +506,9 @@ impl ReceiveQueue for Store {
 
     fn ooo_remove(&mut self, start: SeqNum) -> Option<Bytes> {
         let at = self.delivered_to.of(start);
+        if self.sabotaged(Sabotage::ReceiveLeak) {
+            self.received.set(self.received.get() + 1);
+        }
         self.out_of_order.remove(&at)
     }
 }
