@@ -90,13 +90,16 @@ def handshake(context, meeting):
 
 @interop()
 def without_an_option(context, meeting):
-    """TCP has one of them switched off; the others are agreed on."""
-    for name, bit in OPTIONS:
-        context.link.b.ns.write_sysctl(f"net.ipv4.tcp_{name}", 0)
-        with meeting.part(f"without {name}") as ends:
-            check_negotiated(meeting, ALL & ~bit)
-            both_ways(ends, 1 << 20)
-        context.link.b.ns.write_sysctl(f"net.ipv4.tcp_{name}", 1)
+    """One side has one of them switched off; the others are agreed on."""
+    link = context.link
+    ours = "ipv4.tcp_" if meeting.we_are_tcp else "mynewtcp."
+    for side, whose, names in ((link.b, "TCP", "ipv4.tcp_"), (link.a, "we", ours)):
+        for name, bit in OPTIONS:
+            side.ns.write_sysctl(f"net.{names}{name}", 0)
+            with meeting.part(f"{whose} without {name}") as ends:
+                check_negotiated(meeting, ALL & ~bit)
+                both_ways(ends, 256 << 10)
+            side.ns.write_sysctl(f"net.{names}{name}", 1)
 
 
 @interop()
