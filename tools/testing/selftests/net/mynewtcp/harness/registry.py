@@ -22,17 +22,19 @@ class Case:
     version: int
     timeout: float
     families: tuple
+    apart: bool
 
 
 CASES: list[Case] = []
 
 
-def case(versions=(4, 6), timeout=30.0, families=("tcp", "newtcp")):
+def case(versions=(4, 6), timeout=30.0, families=("tcp", "newtcp"), apart=False):
     """Register a function once per IP version.
 
     With one version the function's name is the case's name, with two the
     version is appended. The time-out is for a fast machine; the runner
-    multiplies it by how much slower this one is.
+    multiplies it by how much slower this one is. A case that stands apart
+    runs only when --only names it.
     """
 
     def register(function):
@@ -41,7 +43,8 @@ def case(versions=(4, 6), timeout=30.0, families=("tcp", "newtcp")):
             name = function.__name__ + suffix
             if any(known.name == name for known in CASES):
                 raise ValueError(f"two cases are called {name}")
-            CASES.append(Case(name, function, version, timeout, tuple(families)))
+            CASES.append(Case(name, function, version, timeout, tuple(families),
+                              apart))
         return function
 
     return register

@@ -80,10 +80,11 @@ def parse_arguments(arguments):
 
 def select(options):
     """The cases that were asked for."""
-    wanted = options.only or ["*"]
-    return [one for one in CASES
-            if options.family in one.families
-            and any(fnmatch.fnmatch(one.name, name) for name in wanted)]
+    def wanted(one):
+        if not options.only:
+            return not one.apart
+        return any(fnmatch.fnmatch(one.name, name) for name in options.only)
+    return [one for one in CASES if options.family in one.families and wanted(one)]
 
 
 def _alarm(_signal, _frame):
