@@ -20,6 +20,7 @@ use crate::endpoint::{
 use crate::engine::connection::StateName;
 use crate::engine::listener;
 use crate::engine::wire::{
+    Ecn,
     Malformed,
     Segment,
     HEADER_LEN, //
@@ -70,7 +71,9 @@ fn parse(skb: &mut SkBuff) -> Result<Segment, Bad> {
 
 /// Takes apart a header that [`parse`] has seen.
 fn reparse(skb: &SkBuff) -> Result<Segment, Malformed> {
-    Segment::parse(skb.data(), skb.len())
+    let mut segment = Segment::parse(skb.data(), skb.len())?;
+    segment.ecn = Ecn::from_tos(skb.tos());
+    Ok(segment)
 }
 
 /// A packet of our protocol has arrived.

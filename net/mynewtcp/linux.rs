@@ -26,7 +26,7 @@ mod family;
 pub(crate) mod icmp;
 pub(crate) mod init;
 pub(crate) mod ioctl;
-mod ip_output;
+pub(crate) mod ip_output;
 #[cfg(CONFIG_MY_NEWTCP_KUNIT_TEST)]
 mod kunit;
 pub(crate) mod lock;

@@ -16,6 +16,7 @@ use crate::engine::wire::{
     MAX_HEADER_LEN, //
 };
 use crate::linux::addr::Flow;
+use crate::linux::ip_output::Notification;
 use crate::linux::skb::SkBuff;
 
 /// A header written out.
@@ -54,7 +55,11 @@ pub(crate) fn transmit(sk: &mut Locked<'_>, transmit: &Transmit) -> Result {
     } else {
         payload(sk, transmit.range).ok_or(ENOMEM)?
     };
-    sk.transmit(skb, header.as_slice(), transmit.gso_size)
+    let notification = Notification {
+        capable: transmit.ecn.is_capable(),
+        cwr: transmit.cwr,
+    };
+    sk.transmit(skb, header.as_slice(), transmit.gso_size, notification)
 }
 
 /// A buffer with the octets of `range`, which stay in the sent store as well.

@@ -22,6 +22,7 @@ use kernel::sync::atomic::{
 };
 use kernel::sync::Mutex;
 
+use crate::engine::congestion::ecn::EcnMode;
 use crate::engine::time::Delta;
 use crate::linux::memory;
 use crate::linux::sysctl::{
@@ -162,6 +163,10 @@ table! {
     namespace base_mss(bytes, 0..=U16, 1024): |t, v| t.config.base_mss = v as u16;
     /// Report segments that arrive twice (RFC 2883).
     namespace dsack(flag, 0..=U8, 1): |t, v| t.config.dsack = v != 0;
+    /// Who uses explicit congestion notification (RFC 3168): 0 nobody, 1 who connects offers it and who listens accepts it, 2 who listens accepts it.
+    namespace ecn(mode, 0..=2, 2): |t, v| t.config.ecn = EcnMode::from_number(v as u8).unwrap_or_default();
+    /// A SYN that had to be sent again does not offer ECN any more.
+    namespace ecn_fallback(flag, 0..=U8, 1): |t, v| t.config.ecn_fallback = v != 0;
     /// How long a connection without a user waits in FIN-WAIT-2 for the peer's FIN (``TCP_LINGER2``).
     namespace fin_timeout(s, 0..=SECONDS, 60): |t, v| t.config.fin_timeout = seconds(v);
     /// Least time between two answers of a connection to unacceptable segments without payload; 0 means none.
@@ -180,6 +185,8 @@ table! {
     namespace max_tw_buckets(connections, 0..=INT, 32_768): |t, v| t.config.max_tw_buckets = v as u32;
     /// What nobody makes a segment's payload and options less than.
     namespace min_snd_mss(bytes, 48..=U16, 48): |t, v| t.config.min_snd_mss = v as u16;
+    /// Segments of the smallest superpacket that the pacing rate leads to.
+    namespace min_tso_segs(segments, 1..=U8, 2): |t, v| t.config.min_tso_segs = v as u8;
     /// Let receive buffers grow with what the user reads.
     namespace moderate_rcvbuf(flag, 0..=U8, 1): |t, v| t.config.moderate_rcvbuf = v != 0;
     /// What a suspected black hole never makes a segment less than.
@@ -190,6 +197,10 @@ table! {
     namespace notsent_lowat(bytes, 0..=UINT, UINT): |t, v| t.notsent_lowat = v as u32;
     /// How often a connection without a user retransmits before it is given up; 0 means 8.
     namespace orphan_retries(retransmissions, 0..=U8, 0): |t, v| t.config.orphan_retries = v as u8;
+    /// Pacing rate in congestion avoidance, in percent of the congestion window in a round-trip time.
+    namespace pacing_ca_ratio(percent, 0..=1000, 120): |t, v| t.config.pacing_ca_ratio = v as u16;
+    /// Pacing rate in slow start, in percent of the congestion window in a round-trip time.
+    namespace pacing_ss_ratio(percent, 0..=1000, 200): |t, v| t.config.pacing_ss_ratio = v as u16;
     /// How long after its end the search for the largest segment begins again.
     namespace probe_interval(s, 0..=SECONDS, 600): |t, v| t.config.probe_interval = seconds(v);
     /// The search for the largest segment ends when it is closer than this.
@@ -208,6 +219,8 @@ table! {
     namespace rto_min_us(us, 1..=INT, 200_000): |t, v| t.config.rto_min = Delta::from_micros(v as u64);
     /// Offer and accept selective acknowledgments (RFC 2018).
     namespace sack(flag, 0..=U8, 1): |t, v| t.config.sack = v != 0;
+    /// Shrink a congestion window that was not used for a retransmission time-out (RFC 2861).
+    namespace slow_start_after_idle(flag, 0..=U8, 1): |t, v| t.config.slow_start_after_idle = v != 0;
     /// How often a SYN is retransmitted without doubling the time-out, before ``syn_retries`` count.
     namespace syn_linear_timeouts(retransmissions, 0..=SYNCNT, 4): |t, v| t.config.syn_linear_timeouts = v as u8;
     /// How often a SYN is retransmitted before connect fails (``TCP_SYNCNT``).
@@ -218,6 +231,8 @@ table! {
     namespace synack_retries(retransmissions, 0..=U8, 5): |t, v| t.config.synack_retries = v as u8;
     /// Offer and accept timestamps (RFC 7323).
     namespace timestamps(flag, 0..=U8, 1): |t, v| t.config.timestamps = v != 0;
+    /// A smallest round-trip time below two to the power of this, in microseconds, allows for full superpackets; each doubling halves the allowance.
+    namespace tso_rtt_log(log, 0..=U8, 9): |t, v| t.config.tso_rtt_log = v as u8;
     /// Let connect take over TIME-WAIT (RFC 6191): 0 no, 1 yes, 2 over loopback only.
     namespace tw_reuse(mode, 0..=2, 2): |t, v| t.config.tw_reuse = v as u8;
     /// How old the last timestamp in TIME-WAIT must be for that.

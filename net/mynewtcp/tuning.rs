@@ -16,6 +16,7 @@ use kernel::sync::atomic::{
 use kernel::sync::Arc;
 
 use crate::engine::config::Config;
+use crate::engine::congestion::Kind;
 use crate::engine::time::Delta;
 use crate::linux::lock::{
     new_bh_lock,
@@ -60,6 +61,8 @@ pub(crate) struct Wishes {
     pub(crate) rto_max: Option<Delta>,
     /// TCP_DELACK_MAX_US.
     pub(crate) delack_max: Option<Delta>,
+    /// TCP_CONGESTION.
+    pub(crate) congestion: Option<Kind>,
 }
 
 /// Puts a wish in the place of the namespace's value.
@@ -82,6 +85,7 @@ impl Wishes {
         wish(&mut config.rto_min, self.rto_min);
         wish(&mut config.rto_max, self.rto_max);
         wish(&mut config.delack_max, self.delack_max);
+        wish(&mut config.congestion, self.congestion);
         config.delack_min = config.delack_min.min(config.delack_max);
     }
 }

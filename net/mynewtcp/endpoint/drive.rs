@@ -14,6 +14,7 @@ use crate::endpoint::{
 use crate::engine::connection::StateName;
 use crate::engine::event::Event;
 use crate::engine::listener::TimeWait;
+use crate::engine::send::pacing::PacingLimits;
 use crate::error;
 use crate::linux::sock::{
     SockFlag,
@@ -36,6 +37,15 @@ pub(crate) fn drive(sk: &mut Locked<'_>) {
 }
 
 fn transmit_all(sk: &mut Locked<'_>) {
+    let limits = PacingLimits {
+        max_rate: sk.max_pacing_rate(),
+        internal: sk.wants_pacing(),
+    };
+    if let Role::Connected(connection) = &mut sk.endpoint().get_mut().role {
+        connection.set_pacing(limits);
+        let rate = connection.pacing_rate();
+        sk.set_pacing_rate(rate);
+    }
     while let Some(transmit) =
         with_connection(sk, |connection, cx| connection.poll_transmit(cx)).flatten()
     {
@@ -56,10 +66,13 @@ fn next_event(sk: &mut Locked<'_>) -> Option<Event> {
 
 fn arm_timer(sk: &mut Locked<'_>) {
     let (ctx, endpoint) = sk.split();
-    let deadline = endpoint
-        .connection()
-        .and_then(|connection| connection.poll_deadline());
-    ctx.set_deadline(deadline.map(|at| at.as_nanos()));
+    let Some(connection) = endpoint.connection() else {
+        return;
+    };
+    let coarse = connection.poll_coarse_deadline();
+    ctx.set_deadline(coarse.map(|at| at.as_nanos()));
+    let pacing = connection.poll_pacing_deadline();
+    ctx.set_pacing_deadline(pacing.map(|at| at.as_nanos()));
 }
 
 /// Shows the engine's state to the kernel and to those who look without the lock. The end of a

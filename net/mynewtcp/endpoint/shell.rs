@@ -302,4 +302,8 @@ impl Shell for EndpointShell<'_> {
     fn is_under_pressure(&self) -> bool {
         self.queues.sock().under_memory_pressure()
     }
+
+    fn has_waiting_writer(&self) -> bool {
+        self.queues.sock().has_waiting_writer()
+    }
 }

@@ -91,6 +91,16 @@ pub struct Config {
     /// A congestion window that was not used for a retransmission time-out shrinks
     /// (`tcp_slow_start_after_idle`, RFC 2861).
     pub slow_start_after_idle: bool,
+    /// The pacing rate in percent of cwnd / SRTT in slow start (`tcp_pacing_ss_ratio`),
+    pub pacing_ss_ratio: u16,
+    /// and in congestion avoidance (`tcp_pacing_ca_ratio`).
+    pub pacing_ca_ratio: u16,
+    /// Segments of the smallest superpacket that is made because of the pacing rate
+    /// (`tcp_min_tso_segs`).
+    pub min_tso_segs: u8,
+    /// Round-trip times below two to the power of this, in microseconds, allow for full
+    /// superpackets; each doubling halves the allowance (`tcp_tso_rtt_log`).
+    pub tso_rtt_log: u8,
     /// Offer and accept window scaling.
     pub window_scaling: bool,
     /// Offer and accept timestamps.
@@ -182,6 +192,10 @@ impl Config {
         ecn: EcnMode::Accept,
         ecn_fallback: true,
         slow_start_after_idle: true,
+        pacing_ss_ratio: 200,
+        pacing_ca_ratio: 120,
+        min_tso_segs: 2,
+        tso_rtt_log: 9,
         window_scaling: true,
         timestamps: true,
         sack: true,

@@ -393,6 +393,7 @@ impl Connection {
         self.window = Window::initial(segments, self.snd.size.mss());
         let (nxt, capacity) = (self.rcv.nxt, cx.shell.capacity());
         self.rcv.tuning.begin(cx.now, cx.config, nxt, capacity);
+        self.update_pacing(cx);
         self.pending.raise(Signal::Connected);
         if self.user.keepalive {
             let at = cx.now.after(cx.config.keepalive_time);

@@ -6,10 +6,11 @@
 //! - [`player`], [`script`], [`vectors`]: runs that the simulator has recorded, played again;
 //! - [`shell`]: queues of a fixed size;
 //! - [`end`]: one end of a connection, with helpers to drive and to question it;
-//! - [`handshake`], [`data`], [`loss`], [`close`], [`reset`], [`window`],
+//! - [`handshake`], [`data`], [`loss`], [`congestion`], [`close`], [`reset`], [`window`],
 //!   [`listen`], [`life`]: the vectors.
 
 pub mod close;
+pub mod congestion;
 pub mod data;
 pub mod end;
 pub mod handshake;
@@ -85,6 +86,13 @@ vectors! {
     loss::silent_peer_times_out,
     loss::user_timeout_ends_the_wait,
     loss::memory_shortage_loses_nothing,
+    congestion::ecn_is_offered_once,
+    congestion::ecn_needs_both,
+    congestion::mark_reduces_the_window_once,
+    congestion::dctcp_counts_marks_exactly,
+    congestion::algorithm_changes_on_the_way,
+    congestion::idle_window_shrinks,
+    congestion::pacing_spreads_data_out,
     close::active_then_time_wait,
     close::passive_needs_no_time_wait,
     close::simultaneous,

@@ -8,6 +8,8 @@
 //! - [`scoreboard`]: what of it has arrived and what is under way;
 //! - [`rack`]: which of it is lost;
 //! - [`tlp`]: probes where nothing else would tell;
+//! - [`pacing`]: how fast to send it;
+//! - [`rate`], [`chrono`]: how fast it arrives, and what time goes by with;
 //! - [`recovery`]: the phases of loss recovery;
 //! - [`prr`]: what may be sent in them;
 //! - [`undo`]: taking them back;
@@ -16,11 +18,14 @@
 //! - [`persist`]: patience with a closed window and with a silent peer;
 //! - [`tally`]: counts for `TCP_INFO`.
 
+pub mod chrono;
 pub mod delivery;
+pub mod pacing;
 pub mod persist;
 pub mod pmtu;
 pub mod prr;
 pub mod rack;
+pub mod rate;
 pub mod recovery;
 pub mod rtt;
 pub mod scoreboard;
@@ -34,10 +39,13 @@ use crate::engine::config::{
     Config,
     Parameters, //
 };
+use crate::engine::send::chrono::Chronometer;
+use crate::engine::send::pacing::Pacer;
 use crate::engine::send::persist::Patience;
 use crate::engine::send::pmtu::PathMtu;
 use crate::engine::send::prr::Prr;
 use crate::engine::send::rack::Rack;
+use crate::engine::send::rate::DeliveryRate;
 use crate::engine::send::recovery::Recovery;
 use crate::engine::send::rtt::RttEstimator;
 use crate::engine::send::scoreboard::Scoreboard;
@@ -90,6 +98,15 @@ pub(crate) struct Send {
     pub(crate) tally: Tally,
     /// How long we go on without an answer.
     pub(crate) patience: Patience,
+    /// How fast to send.
+    pub(crate) pacer: Pacer,
+    /// How fast it arrives.
+    pub(crate) rate: DeliveryRate,
+    /// What time goes by with.
+    pub(crate) chrono: Chronometer,
+    /// Segments delivered, and those of them delivered with a mark of congestion.
+    pub(crate) delivered: u32,
+    pub(crate) delivered_ce: u32,
     /// End of the last transmission that was shorter than a full segment (Minshall's variant of
     /// Nagle's algorithm).
     pub(crate) small_end: SeqNum,
@@ -109,6 +126,8 @@ pub(crate) struct Send {
     pub(crate) more: bool,
     /// The congestion window, not the user or the peer, is what held data back last time.
     pub(crate) cwnd_limited: bool,
+    /// The peer's window is.
+    pub(crate) window_limited: bool,
     /// A partial segment was held back long enough.
     pub(crate) force_partial: bool,
     /// A probe without data must be sent, to make the peer say where it stands.
@@ -174,6 +193,11 @@ impl Send {
             rtt: RttEstimator::new(),
             tally: Tally::new(),
             patience: Patience::new(),
+            pacer: Pacer::new(),
+            rate: DeliveryRate::new(),
+            chrono: Chronometer::new(),
+            delivered: 0,
+            delivered_ce: 0,
             small_end: iss,
             last_sent_at: Instant::ZERO,
             last_acked_at: Instant::ZERO,
@@ -183,6 +207,7 @@ impl Send {
             syn_acked: false,
             more: false,
             cwnd_limited: false,
+            window_limited: false,
             force_partial: false,
             probe_due: false,
         }
@@ -222,6 +247,12 @@ impl Send {
     /// Octets of data sent and not cumulatively acknowledged, FlightSize of RFC 5681.
     pub(crate) fn flight_size_bytes(&self) -> u32 {
         self.data_nxt().saturating_distance_from(self.data_una())
+    }
+
+    /// Octets of data that have arrived, as far as we know.
+    pub(crate) fn delivered_bytes(&self) -> u32 {
+        let acked = self.data_una().distance_from(self.iss.plus(1));
+        acked.wrapping_add(self.board.sacked)
     }
 
     /// Octets of data that are held to be in the network.

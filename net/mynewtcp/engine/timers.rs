@@ -20,6 +20,8 @@ pub enum Timer {
     Probe,
     /// The next transmission that pacing allows.
     Pacing,
+    /// The next try after the shell had no memory.
+    Memory,
     /// A keepalive probe.
     Keepalive,
     /// The user's patience with unacknowledged data.
@@ -40,6 +42,7 @@ impl Timer {
         Self::Persist,
         Self::DelayedAck,
         Self::Pacing,
+        Self::Memory,
         Self::Keepalive,
         Self::UserTimeout,
         Self::FinWait2,
@@ -103,6 +106,13 @@ impl TimerTable {
     pub(crate) fn earliest(&self) -> Option<Instant> {
         let at = self.deadlines.iter().copied().min()?;
         (at != Instant::MAX).then_some(at)
+    }
+
+    /// The earliest deadline of all but `timer`.
+    pub(crate) fn earliest_but(&self, timer: Timer) -> Option<Instant> {
+        let mut others = *self;
+        others.stop(timer);
+        others.earliest()
     }
 
     /// The timer with the earliest deadline.

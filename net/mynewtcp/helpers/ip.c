@@ -302,6 +302,15 @@ __newtcp u8 newtcp_min_hop_limit(const struct sock *sk, bool v6)
 	return READ_ONCE(inet_sk(sk)->min_ttl);
 }
 
+/* The codepoint of what the socket sends next, in both address families. */
+__newtcp void newtcp_set_ecn(struct sock *sk, bool capable)
+{
+	if (capable)
+		INET_ECN_xmit(sk);
+	else
+		INET_ECN_dontxmit(sk);
+}
+
 /* Output on a socket */
 
 __newtcp int newtcp_ip_queue_xmit(struct sock *sk, struct sk_buff *skb,

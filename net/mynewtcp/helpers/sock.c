@@ -296,6 +296,42 @@ __newtcp void newtcp_set_rcvbuf(struct sock *sk, int bytes)
 	WRITE_ONCE(sk->sk_rcvbuf, bytes);
 }
 
+__newtcp bool newtcp_is_net_admin(const struct sock *sk)
+{
+	return sockopt_ns_capable(sock_net(sk)->user_ns, CAP_NET_ADMIN);
+}
+
+/* The user waits for room to write. */
+__newtcp bool newtcp_has_nospace(const struct sock *sk)
+{
+	const struct socket *sock = READ_ONCE(sk->sk_socket);
+
+	return sock && test_bit(SOCK_NOSPACE, &sock->flags);
+}
+
+/* Nobody below the socket spaces out its packets, and somebody asked for it. */
+__newtcp bool newtcp_wants_pacing(const struct sock *sk)
+{
+	return smp_load_acquire(&sk->sk_pacing_status) == SK_PACING_NEEDED;
+}
+
+/* SO_MAX_PACING_RATE in bytes per second, all ones for none. */
+__newtcp u64 newtcp_max_pacing_rate(const struct sock *sk)
+{
+	unsigned long rate = READ_ONCE(sk->sk_max_pacing_rate);
+
+	return rate == ~0UL ? ~0ULL : rate;
+}
+
+/* What sch_fq and those who look at the socket go by. */
+__newtcp void newtcp_set_pacing_rate(struct sock *sk, u64 rate)
+{
+	unsigned long value = min_t(u64, rate, ~0UL);
+
+	if (READ_ONCE(sk->sk_pacing_rate) != value)
+		WRITE_ONCE(sk->sk_pacing_rate, value);
+}
+
 __newtcp int newtcp_rcvlowat(const struct sock *sk)
 {
 	return READ_ONCE(sk->sk_rcvlowat);

@@ -66,6 +66,23 @@ __newtcp void newtcp_timer_setup(struct timer_list *timer,
 	timer_setup(timer, func, 0);
 }
 
+__newtcp void newtcp_hrtimer_setup(struct hrtimer *timer,
+				   enum hrtimer_restart (*func)(struct hrtimer *timer))
+{
+	hrtimer_setup(timer, func, CLOCK_MONOTONIC,
+		      HRTIMER_MODE_ABS_PINNED_SOFT);
+}
+
+__newtcp bool newtcp_hrtimer_is_queued(const struct hrtimer *timer)
+{
+	return hrtimer_is_queued((struct hrtimer *)timer);
+}
+
+__newtcp void newtcp_hrtimer_start(struct hrtimer *timer, u64 ns)
+{
+	hrtimer_start(timer, ns_to_ktime(ns), HRTIMER_MODE_ABS_PINNED_SOFT);
+}
+
 __newtcp int newtcp_percpu_counter_init(struct percpu_counter *fbc)
 {
 	return percpu_counter_init(fbc, 0, GFP_KERNEL);

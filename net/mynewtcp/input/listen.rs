@@ -302,7 +302,7 @@ fn send(request: &RequestRef, transmit: &Transmit) {
     };
     if let Ok(header) = Header::of(transmit, ports_of(request.flow())) {
         // A lost SYN-ACK is sent again by the timer, whatever lost it.
-        let _ = request.transmit(&listener, header.as_slice());
+        let _ = request.transmit(&listener, header.as_slice(), transmit.ecn.bits());
     }
 }
 

@@ -29,12 +29,27 @@ const HEADER_LEN: usize = 20;
 /// The header with all the options there can be.
 const MAX_HEADER_LEN: usize = 60;
 
+/// What a packet tells of congestion (RFC 3168).
+#[derive(Clone, Copy)]
+pub(crate) struct Notification {
+    /// Routers may mark it: ECT(0).
+    pub(crate) capable: bool,
+    /// Its header has CWR, which only the first segment of a superpacket keeps.
+    pub(crate) cwr: bool,
+}
+
 impl<E: Protocol> Ctx<'_, E> {
     /// Sends `skb`, payload or none, behind `header`: header and options with the checksum field
     /// zero. A payload of more than `mss` bytes leaves as a superpacket of segments of that size.
     ///
     /// An error means that the packet went nowhere. Success means that it was handed to IP.
-    pub(crate) fn transmit(&mut self, mut skb: SkBuff, header: &[u8], mss: u16) -> Result {
+    pub(crate) fn transmit(
+        &mut self,
+        mut skb: SkBuff,
+        header: &[u8],
+        mss: u16,
+        notification: Notification,
+    ) -> Result {
         let sk = self.as_raw();
         let payload = skb.len();
         push_header(&mut skb, header)?;
@@ -44,7 +59,15 @@ impl<E: Protocol> Ctx<'_, E> {
             let segs = payload.div_ceil(u32::from(mss)).min(u32::from(u16::MAX)) as u16;
             // SAFETY: The skb is ours; its clones share the payload pages, and the segment size
             // is written anew for each transmission.
-            unsafe { b::newtcp_skb_set_gso(skb.as_raw(), mss, segs, b::newtcp_gso_type(sk)) };
+            unsafe {
+                let ecn = if notification.cwr {
+                    b::NEWTCP_GSO_ECN
+                } else {
+                    0
+                };
+                let kind = b::newtcp_gso_type(sk) | ecn;
+                b::newtcp_skb_set_gso(skb.as_raw(), mss, segs, kind);
+            };
         } else {
             // SAFETY: As above.
             unsafe { b::newtcp_skb_set_gso(skb.as_raw(), 0, 1, 0) };
@@ -54,6 +77,7 @@ impl<E: Protocol> Ctx<'_, E> {
         let sent = unsafe {
             b::newtcp_skb_clear_ip_cb(skb.as_raw());
             b::newtcp_skb_set_owner_w(skb.as_raw(), sk);
+            b::newtcp_set_ecn(sk, notification.capable);
             b::newtcp_ip_queue_xmit(sk, skb.into_raw(), !flow.is_v4())
         };
         // A queue that is full has dropped the packet: to the sender it is lost on the way.

@@ -318,8 +318,9 @@ impl<E: Protocol, T> Mini<E, T> {
     /// Sends a segment without payload on behalf of the connection: `header` is header and
     /// options with the checksum field zero. `listener` lends its namespace and its options
     /// (mark, priority, hop limit).
-    pub(crate) fn transmit(&self, listener: &Sock<E>, header: &[u8]) -> Result {
-        let manner = Manner::of_sock(listener);
+    pub(crate) fn transmit(&self, listener: &Sock<E>, header: &[u8], ecn: u8) -> Result {
+        let mut manner = Manner::of_sock(listener);
+        manner.tos = (manner.tos & !3) | (ecn & 3);
         ip_output::send_control(listener.net(), Some(listener), self.flow(), &manner, header)
     }
 

@@ -242,6 +242,12 @@ impl SkbRef {
         unsafe { Rx::of(self) }
     }
 
+    /// The type of service or traffic class of a received packet.
+    pub(crate) fn tos(&self) -> u8 {
+        // SAFETY: A received packet with its network header in its head.
+        unsafe { b::newtcp_skb_tos(self.as_raw()) }
+    }
+
     /// Verifies the checksum of a received packet if nobody has yet. True if it is right.
     pub(crate) fn checksum_ok(&mut self) -> bool {
         // SAFETY: `self` is a live skb in exclusive use, with its pseudo-header sum taken by

@@ -52,7 +52,10 @@ use super::{
 };
 use core::{
     cell::UnsafeCell,
-    mem::MaybeUninit,
+    mem::{
+        offset_of,
+        MaybeUninit, //
+    },
     ptr::NonNull, //
 };
 use kernel::{
@@ -91,6 +94,8 @@ pub(super) struct Floor<E: Protocol> {
     out_of_order: UnsafeCell<b::rb_root>,
     /// When the timer is set to go off, in jiffies; only meaningful while it is pending.
     armed_for: UnsafeCell<usize>,
+    /// Goes off when pacing allows the next transmission; a queued one holds a reference.
+    pub(super) pacing: Opaque<b::hrtimer>,
     /// 1 while the protocol holds its life reference.
     alive: Atomic<u32>,
 }
@@ -149,6 +154,17 @@ impl<E: Protocol> Sock<E> {
         unsafe { &(*self.0.get()).floor }
     }
 
+    /// The socket of a pacing timer.
+    ///
+    /// # Safety
+    ///
+    /// `timer` must be [`Floor::pacing`] of a socket of this protocol.
+    pub(super) unsafe fn of_pacing_timer(timer: *mut b::hrtimer) -> *mut b::sock {
+        let offset = offset_of!(NewtcpSock<E>, floor) + offset_of!(Floor<E>, pacing);
+        // SAFETY: By the contract the socket is that much in front of its timer.
+        unsafe { timer.byte_sub(offset).cast() }
+    }
+
     #[inline]
     fn tail(&self) -> *mut E {
         // SAFETY: In bounds of the same object.
@@ -184,6 +200,7 @@ impl<E: Protocol> Floor<E> {
             in_fifo: Atomic::new(0),
             out_of_order: UnsafeCell::new(pin_init::zeroed()),
             armed_for: UnsafeCell::new(0),
+            pacing: Opaque::zeroed(),
             alive: Atomic::new(0),
         }
     }

@@ -18,6 +18,7 @@ use crate::linux::sockopt::{
 };
 use crate::tuning::Wishes;
 
+mod congestion;
 pub(crate) mod info;
 
 /// Level of TCP's options, which ours are meant to be.
@@ -26,6 +27,8 @@ const SOL_TCP: i32 = 6;
 const SOL_NEWTCP: i32 = 288;
 
 const TCP_INFO: i32 = 11;
+const TCP_CONGESTION: i32 = 13;
+const TCP_CC_INFO: i32 = 26;
 
 /// FIN-WAIT-2 without a user lasts no longer than this.
 const LINGER2_MAX: i32 = 120;
@@ -291,6 +294,9 @@ pub(crate) fn set(sk: &Sock, level: i32, name: i32, value: OptIn<'_>) -> Result 
     if !is_ours(level) {
         return sk.ip_setsockopt(level, name, value);
     }
+    if name == TCP_CONGESTION {
+        return congestion::set(sk, value);
+    }
     let wanted = value.read_i32()?;
     let number = find(name)?;
     if !number.range.contains(&wanted) {
@@ -307,6 +313,12 @@ pub(crate) fn get(sk: &Sock, level: i32, name: i32, out: OptOut<'_>) -> Result {
     if name == TCP_INFO {
         let snapshot = info::snapshot(&mut sk.lock());
         return out.write_bytes(snapshot.as_bytes());
+    }
+    if name == TCP_CONGESTION {
+        return congestion::get(sk, out);
+    }
+    if name == TCP_CC_INFO {
+        return congestion::get_info(sk, out);
     }
     let number = find(name)?;
     let value = (number.get)(&mut sk.lock());

@@ -58,7 +58,15 @@ struct Curve {
 /// 2^32 * 2.5 * 10^9 < 2^64.
 pub const fn k_millis(w_max: u32, cwnd_epoch: u32, mss: Mss) -> u32 {
     let octets = w_max.saturating_sub(cwnd_epoch) as u64;
-    cube_root(octets * 2_500_000_000 / mss.octets() as u64)
+    let cube = octets * 2_500_000_000 / mss.octets() as u64;
+    let root = cube_root(cube) as u64;
+    // To the nearest: (r + 1/2)^3 is r^3 + (6 r^2 + 3 r) / 4 and an eighth.
+    let above = cube - root * root * root;
+    (if above > (6 * root * root + 3 * root) / 4 {
+        root + 1
+    } else {
+        root
+    }) as u32
 }
 
 /// W_cubic(t) of RFC 9438, equation 1, in octets: C * (t - K)^3 + W_max.
@@ -72,7 +80,7 @@ pub const fn w_cubic(t_millis: u64, k_millis: u32, w_max: u32, mss: Mss) -> u32 
     let mss = mss.octets() as u64;
     // Whichever comes first, product or quotient, neither overflows nor loses what matters.
     let octets = if cube < 1 << 44 {
-        cube * mss / 2_500_000_000
+        (cube * mss + 1_250_000_000) / 2_500_000_000
     } else {
         (cube / 2_500_000_000) * mss
     };
@@ -373,7 +381,7 @@ mod tests {
         assert_eq!(window.cwnd_bytes, 700_000);
         // K is the cube root of 300 / 0.4: 9.09 s.
         grow(&mut cubic, &mut window, 0, 9_100);
-        assert_eq!(cubic.curve().k_millis, 9_085);
+        assert_eq!(cubic.curve().k_millis, 9_086);
         let at_k = window.cwnd_bytes;
         assert!((985_000..=1_001_000).contains(&at_k), "{at_k}");
         grow(&mut cubic, &mut window, 9_100, 11_100);

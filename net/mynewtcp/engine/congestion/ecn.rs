@@ -80,9 +80,6 @@ pub(crate) struct EcnState {
     pub(crate) cwr_due: bool,
     /// The peer's data is ECN-capable.
     seen: bool,
-    /// The window was reduced because of a mark when this was SND.NXT: what was sent before is
-    /// no news.
-    reduced_to: Option<SeqNum>,
     /// An acknowledgment of this, with ECE as said, goes before all others.
     early: Option<(SeqNum, bool)>,
 }
@@ -174,23 +171,6 @@ impl EcnState {
     /// An acknowledgment in `segment` echoes a mark.
     pub(crate) fn is_echo(&self, segment: &Segment) -> bool {
         self.agreed && segment.ece
-    }
-
-    /// What was sent before the last reduction is still being acknowledged.
-    pub(crate) fn is_reduced(&self) -> bool {
-        self.reduced_to.is_some()
-    }
-
-    /// SND.UNA has advanced.
-    pub(crate) fn refresh(&mut self, una: SeqNum) {
-        if self.reduced_to.is_some_and(|to| una.after_or_eq(to)) {
-            self.reduced_to = None;
-        }
-    }
-
-    /// The window was reduced because of a mark.
-    pub(crate) fn on_reduced_by_mark(&mut self, nxt: SeqNum) {
-        self.reduced_to = Some(nxt);
     }
 
     /// The window was reduced, for whatever reason:

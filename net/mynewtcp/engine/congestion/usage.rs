@@ -104,7 +104,7 @@ impl Usage {
         self.stamp = now;
     }
 
-    /// Data is sent after `idle` without any under way: "cwnd = cwnd/2" for each time-out that
+    /// Data is sent, the first since `last_sent_at`, and none is under way: "cwnd = cwnd/2" for each time-out that
     /// has passed (RFC 2861, 3.2), down to the window of a new connection.
     pub(crate) fn restart(
         &mut self,
@@ -112,8 +112,10 @@ impl Usage {
         window: &mut Window,
         mss: Mss,
         patience: Patience,
-        idle: Delta,
+        last_sent_at: Instant,
     ) {
+        // What has been taken off since then stays off, and is not taken off again.
+        let idle = now.since(last_sent_at.max(self.stamp));
         let least = patience.initial.min(window.cwnd_bytes);
         let ssthresh = remembered_ssthresh(window);
         let periods = idle.as_nanos() / patience.rto.as_nanos().max(1);
@@ -194,8 +196,12 @@ mod tests {
         let (mut usage, mss) = (usage(1000, false), Mss::new(1000));
         let mut restarted = |millis| {
             let mut window = window();
-            let idle = Delta::from_millis(millis);
-            usage.restart(LATER, &mut window, mss, PATIENCE, idle);
+            let now = LATER.after(Delta::from_millis(millis));
+            usage.stamp = Instant::ZERO;
+            usage.restart(now, &mut window, mss, PATIENCE, LATER);
+            let first = window;
+            usage.restart(now, &mut window, mss, PATIENCE, LATER);
+            assert_eq!(window, first, "once is enough");
             (window.cwnd_bytes, window.ssthresh_bytes)
         };
         assert_eq!(restarted(100), (80_000, 40_000));

@@ -21,8 +21,12 @@ use crate::engine::congestion::{
 };
 use crate::engine::connection::Connection;
 use crate::engine::counters::Counter;
+use crate::engine::send::chrono::Activity;
+use crate::engine::send::pacing::PacingLimits;
 use crate::engine::send::recovery::Phase;
-use crate::engine::time::Delta;
+use crate::engine::seq::SeqRange;
+use crate::engine::time::{Delta, Instant};
+use crate::engine::timers::Timer;
 use crate::engine::wire::{
     Control,
     Segment,
@@ -38,6 +42,8 @@ pub(super) struct News {
     pub(super) prior_flight: u32,
     /// The round-trip time that it has measured.
     pub(super) rtt: Option<Delta>,
+    /// When the newest of them that were sent only once were sent.
+    pub(super) sent_at: Option<Instant>,
     /// It echoes a mark of congestion.
     pub(super) ece: bool,
 }
@@ -57,6 +63,27 @@ impl Connection {
     /// What it tells of itself (`TCP_CC_INFO`).
     pub fn congestion_detail(&self) -> Detail {
         self.congestion.detail()
+    }
+
+    /// What the shell asks of pacing. It may say so as often as it likes.
+    pub fn set_pacing(&mut self, limits: PacingLimits) {
+        self.snd.pacer.set_limits(limits);
+    }
+
+    /// The pacing rate in octets per second; [`u64::MAX`] while none is known.
+    pub fn pacing_rate(&self) -> u64 {
+        self.snd.pacer.rate()
+    }
+
+    /// The part of [`poll_deadline`](Self::poll_deadline) that wants a timer as fine as the gaps
+    /// between packets: the next transmission that pacing allows.
+    pub fn poll_pacing_deadline(&self) -> Option<Instant> {
+        self.timers.deadline(Timer::Pacing)
+    }
+
+    /// The rest of it, for which a timer that ticks in milliseconds will do.
+    pub fn poll_coarse_deadline(&self) -> Option<Instant> {
+        self.timers.earliest_but(Timer::Pacing)
     }
 
     /// Both ends use ECN.
@@ -85,6 +112,7 @@ impl Connection {
             ece: news.ece,
         };
         let mss = self.snd.size.mss();
+        self.count_delivered(cx, news, mss.octets());
         let before = self.window.ssthresh_bytes;
         self.congestion.observe(&mut self.window, &sample);
         if self.window.ssthresh_bytes != before {
@@ -92,40 +120,45 @@ impl Connection {
             cx.shell.count(Counter::HystartDelayDetect, 1);
             cx.shell.count(Counter::HystartDelayCwnd, segments);
         }
-        self.ecn.refresh(self.snd.una);
         // "the TCP source does not increase the congestion window in response to the receipt of
-        // an ECN-Echo ACK packet" (RFC 3168, 6.1.2), nor until its reaction has had an effect.
-        if may_grow && !news.ece && !self.ecn.is_reduced() {
+        // an ECN-Echo ACK packet" (RFC 3168, 6.1.2).
+        if may_grow && !news.ece {
             self.congestion.on_ack(&mut self.window, mss, &sample);
         }
     }
 
-    /// Makes the window smaller: ssthresh is what the algorithm leaves of it. cwnd is led there by
-    /// proportional rate reduction, except after [`Cause::Timeout`], when it begins anew.
-    ///
-    ///   "TCP should not react to congestion indications more than once every window of data"
-    ///   (RFC 3168, 6.1.2): a loss among what was sent before the reaction to a mark changes
-    ///   nothing.
+    fn count_delivered<S: Shell>(&mut self, cx: &mut Context<'_, S>, news: News, mss: u32) {
+        let segments = news.acked_bytes.div_ceil(mss);
+        self.snd.delivered = self.snd.delivered.wrapping_add(segments);
+        if news.ece {
+            self.snd.delivered_ce = self.snd.delivered_ce.wrapping_add(segments);
+            cx.shell.count(Counter::DeliveredCe, segments);
+        }
+        let delivered = self.snd.delivered_bytes();
+        let una = self.snd.data_una();
+        let min_rtt = self.snd.rtt.min();
+        self.snd
+            .rate
+            .on_delivered(cx.now, delivered, una, news.sent_at, min_rtt);
+    }
+
+    /// Makes the window smaller: ssthresh is what the algorithm leaves of it. After a time-out cwnd
+    /// is one segment at once; otherwise the phase that begins leads it to ssthresh.
     pub(super) fn reduce_window(&mut self, cause: Cause, flight: u32) {
         let mss = self.snd.size.mss();
-        match cause {
-            Cause::Loss if self.ecn.is_reduced() => return,
-            Cause::Loss | Cause::Mark | Cause::Timeout => {}
-        }
         let ssthresh = self
             .congestion
             .on_congestion(&self.window, mss, flight, cause);
         self.window.ssthresh_bytes = ssthresh;
         match cause {
-            Cause::Loss => {}
-            Cause::Mark => self.ecn.on_reduced_by_mark(self.snd.nxt),
+            Cause::Loss | Cause::Mark => {}
             Cause::Timeout => self.window.cwnd_bytes = mss.octets(),
         }
         self.ecn.on_reduced();
     }
 
-    /// The acknowledgment `segment` echoes a mark: once in a window of data that is a reason to
-    /// send less.
+    /// An acknowledgment echoes a mark. "TCP should not react to congestion indications more than
+    /// once every window of data" (RFC 3168, 6.1.2), be they marks or losses.
     pub(super) fn on_echo<S: Shell>(
         &mut self,
         cx: &mut Context<'_, S>,
@@ -133,10 +166,7 @@ impl Connection {
         delivered: u32,
     ) {
         cx.shell.count(Counter::EcnEchoes, 1);
-        if self.snd.recovery.phase == Phase::Open
-            && !self.ecn.is_reduced()
-            && self.snd.flight_size_bytes() > 0
-        {
+        if self.snd.recovery.phase == Phase::Open && self.snd.flight_size_bytes() > 0 {
             cx.shell.count(Counter::EcnReductions, 1);
             self.enter_cwr(cx, flight, delivered);
         }
@@ -190,11 +220,19 @@ impl Connection {
         if !cx.config.slow_start_after_idle {
             return;
         }
-        let idle = cx.now.since(self.snd.last_sent_at);
+        let last_sent_at = self.snd.last_sent_at;
         let patience = self.usage_patience(cx);
         let mss = self.snd.size.mss();
         self.usage
-            .restart(cx.now, &mut self.window, mss, patience, idle);
+            .restart(cx.now, &mut self.window, mss, patience, last_sent_at);
+    }
+
+    /// The new data of `range` is about to be sent: from it a sample of the delivery rate may
+    /// come.
+    pub(super) fn follow_delivery(&mut self, now: Instant, range: SeqRange) {
+        let delivered = self.snd.delivered_bytes();
+        let restart = self.snd.flight_size_bytes() == 0;
+        self.snd.rate.on_sent(now, range.end(), delivered, restart);
     }
 
     /// All has been sent that could be.
@@ -203,11 +241,57 @@ impl Connection {
         let flight = snd.flight_size_bytes();
         self.usage
             .on_sent(snd.una, snd.nxt, flight, snd.cwnd_limited);
+        let waiting_writer = cx.shell.has_waiting_writer();
         if cx.config.slow_start_after_idle && !snd.recovery.is_repairing() {
             let patience = self.usage_patience(cx);
-            let application_limited = !cx.shell.has_waiting_writer();
             self.usage
-                .validate(cx.now, &mut self.window, patience, application_limited);
+                .validate(cx.now, &mut self.window, patience, !waiting_writer);
         }
+        let activity = if self.snd.unsent() > 0 && self.snd.window_limited {
+            Activity::WindowLimited
+        } else if self.snd.unsent() == 0 && waiting_writer {
+            Activity::BufferLimited
+        } else if self.snd.unsent() > 0 || flight > 0 {
+            Activity::Busy
+        } else {
+            Activity::Idle
+        };
+        self.snd.chrono.set(cx.now, activity);
+        let has_room = self.snd.pipe_bytes() < self.window.cwnd_bytes;
+        if self.snd.unsent() == 0 && has_room && self.snd.board.awaiting_retransmission() == 0 {
+            self.snd.rate.on_app_limited(self.snd.nxt);
+        }
+    }
+
+    /// The windows or the round-trip time may have changed.
+    pub(super) fn update_pacing<S: Shell>(&mut self, cx: &Context<'_, S>) {
+        let (flight, srtt) = (self.snd.flight_size_bytes(), self.snd.rtt.srtt);
+        self.snd.pacer.update(cx.config, &self.window, flight, srtt);
+    }
+
+    /// There is something to send, and pacing says: not yet. Then its timer is armed.
+    pub(super) fn is_paced<S: Shell>(&mut self, cx: &Context<'_, S>) -> bool {
+        let wants = self.snd.unsent() > 0 || self.snd.board.awaiting_retransmission() > 0;
+        match self.snd.pacer.wait(cx.now) {
+            Some(at) if wants => {
+                self.timers.arm(Timer::Pacing, at);
+                let mss = self.snd.size.mss().octets();
+                self.snd.cwnd_limited =
+                    self.window.cwnd_bytes < self.snd.pipe_bytes().saturating_add(mss);
+                true
+            }
+            Some(_) | None => {
+                self.timers.stop(Timer::Pacing);
+                false
+            }
+        }
+    }
+
+    /// Octets of payload in the largest superpacket to send now.
+    pub(super) fn superpacket<S: Shell>(&self, cx: &Context<'_, S>) -> u32 {
+        let size = &self.snd.size;
+        self.snd
+            .pacer
+            .superpacket(cx.config, self.snd.rtt.min(), size.goal(), size.mss())
     }
 }

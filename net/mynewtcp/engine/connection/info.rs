@@ -124,6 +124,24 @@ pub struct Info {
     pub total_rto_recoveries: u16,
     /// Milliseconds spent in those that are over.
     pub total_rto_time: u32,
+    /// Segments delivered.
+    pub delivered: u32,
+    /// Those of them that were delivered with a mark of congestion.
+    pub delivered_ce: u32,
+    /// Both ends use ECN.
+    pub ecn: bool,
+    /// Octets per second that may be sent; [`u64::MAX`] while that is not known.
+    pub pacing_rate: u64,
+    /// Octets per second that arrived lately, 0 while that is not known.
+    pub delivery_rate: u64,
+    /// The program had no more to send then.
+    pub delivery_rate_app_limited: bool,
+    /// Time spent with something to send or to be acknowledged,
+    pub busy: Delta,
+    /// with the peer's window being the limit,
+    pub window_limited: Delta,
+    /// with the send buffer being the limit.
+    pub buffer_limited: Delta,
     /// Which timer is next.
     pub next_timer: Option<Timer>,
 }
@@ -132,6 +150,7 @@ impl Connection {
     /// A snapshot.
     pub fn info(&self, now: Instant, config: &crate::engine::config::Config) -> Info {
         let (snd, rcv) = (&self.snd, &self.rcv);
+        let (busy, window_limited, buffer_limited) = snd.chrono.times(now);
         Info {
             state: self.state(),
             congestion: self.congestion.name(),
@@ -180,6 +199,15 @@ impl Connection {
             total_rto: snd.tally.total_rto,
             total_rto_recoveries: snd.tally.total_rto_recoveries,
             total_rto_time: snd.tally.total_rto_time,
+            delivered: snd.delivered,
+            delivered_ce: snd.delivered_ce,
+            ecn: self.ecn.agreed,
+            pacing_rate: snd.pacer.rate(),
+            delivery_rate: snd.rate.rate,
+            delivery_rate_app_limited: snd.rate.is_app_limited,
+            busy,
+            window_limited,
+            buffer_limited,
             next_timer: self.timers.next(),
         }
     }

@@ -324,6 +324,6 @@ impl Connection {
             self.rcv.ack.now();
         }
         let soon = cx.now.after(cx.config.resource_probe_interval);
-        self.timers.arm_earlier(Timer::Pacing, soon);
+        self.timers.arm_earlier(Timer::Memory, soon);
     }
 }

@@ -79,9 +79,14 @@ impl Connection {
         let armed = |any: &[Timer]| any.iter().any(|&timer| self.timers.is_armed(timer));
         let fin_is_unsent = self.state.fin() == Some(self.snd.nxt);
         let unsent = self.state.is_synchronized() && (self.snd.unsent() > 0 || fin_is_unsent);
-        let waits = armed(&[Timer::Retransmit, Timer::Pacing]);
-        let sends = armed(&[Timer::Retransmit, Timer::Persist, Timer::Pacing]);
-        let acknowledges = armed(&[Timer::DelayedAck, Timer::Pacing]);
+        let waits = armed(&[Timer::Retransmit, Timer::Memory]);
+        let sends = armed(&[
+            Timer::Retransmit,
+            Timer::Persist,
+            Timer::Pacing,
+            Timer::Memory,
+        ]);
+        let acknowledges = armed(&[Timer::DelayedAck, Timer::Memory]);
         let lingers = self.user.closed && self.state() == StateName::FinWait2;
         first_broken(&[
             (

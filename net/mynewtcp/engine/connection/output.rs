@@ -38,7 +38,7 @@ use crate::engine::wire::{
 impl Connection {
     /// The next transmission, if there is one. Ask until there is none.
     pub fn poll_transmit<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
-        if self.timers.is_armed(Timer::Pacing) {
+        if self.timers.is_armed(Timer::Memory) {
             return None;
         }
         let transmit = match self.state() {
@@ -181,11 +181,13 @@ impl Connection {
         if let Some(transmit) = self.poll_probe(cx) {
             return Some(transmit);
         }
-        if let Some(transmit) = self.poll_retransmission(cx) {
-            return Some(transmit);
-        }
-        if let Some(transmit) = self.poll_new_data(cx) {
-            return Some(transmit);
+        if !self.is_paced(cx) {
+            if let Some(transmit) = self.poll_retransmission(cx) {
+                return Some(transmit);
+            }
+            if let Some(transmit) = self.poll_new_data(cx) {
+                return Some(transmit);
+            }
         }
         if self.rcv.ack.is_now() {
             return Some(self.transmit_ack(cx));

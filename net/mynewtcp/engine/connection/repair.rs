@@ -73,6 +73,7 @@ impl Connection {
                 acked_bytes: report.acked,
                 prior_flight: report.prior_flight,
                 rtt,
+                sent_at: delivery.youngest,
                 ece: report.ece,
             };
             self.on_data_acked(

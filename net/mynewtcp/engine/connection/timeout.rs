@@ -34,7 +34,7 @@ impl Connection {
                 Timer::Keepalive => self.on_keepalive_timeout(cx),
                 Timer::FinWait2 => self.on_fin_wait_2_timeout(cx),
                 // What waited for this is sent by the poll that follows.
-                Timer::Pacing => {}
+                Timer::Pacing | Timer::Memory => {}
                 Timer::UserTimeout => self.on_user_timeout(cx),
                 Timer::Reorder => self.on_reorder_timeout(cx),
                 Timer::Probe => self.on_probe_timeout(cx),

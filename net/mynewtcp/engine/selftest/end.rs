@@ -319,14 +319,19 @@ impl Pair {
     /// Carries segments both ways until both are silent. `lose` says which are lost, of those
     /// that `a` sends.
     pub fn exchange(&mut self, mut lose: impl FnMut(&Transmit) -> bool) -> Outcome {
+        self.carry(|transmit| !lose(transmit))
+    }
+
+    /// The same, with a network that may change what `a` sends; `pass` says what arrives.
+    pub fn carry(&mut self, mut pass: impl FnMut(&mut Transmit) -> bool) -> Outcome {
         for _ in 0..1000 {
             // What `a` has to send now is under way before any answer comes.
             let mut burst = [None; 16];
             for slot in &mut burst {
                 *slot = self.a.poll();
             }
-            for transmit in burst.into_iter().flatten() {
-                if !lose(&transmit) {
+            for mut transmit in burst.into_iter().flatten() {
+                if pass(&mut transmit) {
                     self.b.receive(&transmit.as_received(PORTS));
                     self.answer();
                 }

@@ -252,14 +252,37 @@ pub(in crate::linux) unsafe extern "C" fn timer<E: Protocol>(timer: *mut b::time
     unsafe {
         let sk = b::newtcp_sk_of_timer(timer);
         let sock: &Sock<E> = Sock::from_raw(sk);
-        let defer = || {
-            if !b::newtcp_tsq_test_and_set(sk, TIMER_DEFERRED) {
-                // A reference goes with the bit.
-                b::newtcp_sock_hold(sk);
-            }
-        };
-        sock.run_or_defer(defer, E::on_timer);
+        sock.run_or_defer(|| defer_timer(sk), E::on_timer);
         b::newtcp_sock_put(sk);
+    }
+}
+
+/// The pacing timer has gone off; the queued timer owned a reference. Softirq, not locked.
+pub(in crate::linux) unsafe extern "C" fn pacing_timer<E: Protocol>(
+    timer: *mut b::hrtimer,
+) -> b::hrtimer_restart {
+    // SAFETY: The timer is that of a live socket of ours, kept by the timer's reference.
+    unsafe {
+        let sk = Sock::<E>::of_pacing_timer(timer);
+        let sock: &Sock<E> = Sock::from_raw(sk);
+        sock.run_or_defer(|| defer_timer(sk), E::on_timer);
+        b::newtcp_sock_put(sk);
+    }
+    b::hrtimer_restart_HRTIMER_NORESTART
+}
+
+/// Has [`release_cb`] do what a timer wanted.
+///
+/// # Safety
+///
+/// `sk` must be a live socket of ours whose spin lock is held.
+unsafe fn defer_timer(sk: *mut b::sock) {
+    // SAFETY: By the contract.
+    unsafe {
+        if !b::newtcp_tsq_test_and_set(sk, TIMER_DEFERRED) {
+            // A reference goes with the bit.
+            b::newtcp_sock_hold(sk);
+        }
     }
 }
 

@@ -153,6 +153,31 @@ impl<'a, E: Protocol> Ctx<'a, E> {
         }
     }
 
+    /// Sees to it that [`Protocol::on_timer`] runs at `deadline_ns`, to the microsecond. One at a
+    /// time: while one is queued another is not heard, since the deadline of a pacer does not
+    /// move back.
+    pub(crate) fn set_pacing_deadline(&mut self, deadline_ns: Option<u64>) {
+        let Some(deadline_ns) = deadline_ns else {
+            return;
+        };
+        let timer = self.sock.floor().pacing.get();
+        // SAFETY: The timer is that of a live socket and was set up with it; its lock is held, so
+        // nobody else queues it. A queued timer holds a reference.
+        unsafe {
+            if !b::newtcp_hrtimer_is_queued(timer) {
+                b::newtcp_sock_hold(self.sock.as_raw());
+                b::newtcp_hrtimer_start(timer, deadline_ns);
+            }
+        }
+    }
+
+    /// Tells the packet scheduler, and whoever looks, how fast the connection may send: bytes per
+    /// second, `u64::MAX` for "as fast as it can".
+    pub(crate) fn set_pacing_rate(&mut self, rate: u64) {
+        // SAFETY: The socket is locked.
+        unsafe { b::newtcp_set_pacing_rate(self.sock.as_raw(), rate) };
+    }
+
     /// An skb without payload, for [`transmit`](Self::transmit).
     pub(crate) fn alloc_control(&self) -> Option<SkBuff> {
         crate::linux::skb::alloc_control()

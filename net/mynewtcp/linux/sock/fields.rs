@@ -100,6 +100,14 @@ impl<E: Protocol> Sock<E> {
         sndbuf(newtcp_sndbuf) -> u32, count;
         /// The receive buffer, bytes.
         rcvbuf(newtcp_rcvbuf) -> u32, count;
+        /// A writer waits for room in the send buffer.
+        has_waiting_writer(newtcp_has_nospace) -> bool;
+        /// Packets are to be spaced out (`SO_MAX_PACING_RATE`) and no packet scheduler does it.
+        wants_pacing(newtcp_wants_pacing) -> bool;
+        /// `SO_MAX_PACING_RATE` in bytes per second, `u64::MAX` for none.
+        max_pacing_rate(newtcp_max_pacing_rate) -> u64;
+        /// The caller may administer the network namespace (CAP_NET_ADMIN).
+        may_administer_net(newtcp_is_net_admin) -> bool;
         /// `SO_RCVLOWAT`.
         rcvlowat(newtcp_rcvlowat) -> u32, count;
         /// Bytes of memory in the receive queues.

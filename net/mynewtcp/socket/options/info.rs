@@ -59,6 +59,13 @@ mod at {
     pub(super) const DSACK_DUPS: usize = 216;
     pub(super) const REORD_SEEN: usize = 220;
     pub(super) const RCV_OOOPACK: usize = 224;
+    pub(super) const APP_LIMITED: usize = 7;
+    pub(super) const DELIVERY_RATE: usize = 160;
+    pub(super) const BUSY_TIME: usize = 168;
+    pub(super) const RWND_LIMITED: usize = 176;
+    pub(super) const SNDBUF_LIMITED: usize = 184;
+    pub(super) const DELIVERED: usize = 192;
+    pub(super) const DELIVERED_CE: usize = 196;
     pub(super) const SND_WND: usize = 228;
     pub(super) const RCV_WND: usize = 232;
 }
@@ -67,6 +74,7 @@ mod at {
 const OPT_TIMESTAMPS: u8 = 1;
 const OPT_SACK: u8 = 2;
 const OPT_WSCALE: u8 = 4;
+const OPT_ECN: u8 = 8;
 
 #[cfg(CONFIG_MY_NEWTCP_DIAG)]
 impl AsRef<[u8]> for Snapshot {
@@ -112,7 +120,8 @@ impl Snapshot {
         let scaled = info.snd_wscale != 0 || info.rcv_wscale != 0;
         let options = bit(info.timestamps, OPT_TIMESTAMPS)
             | bit(info.sack, OPT_SACK)
-            | bit(scaled, OPT_WSCALE);
+            | bit(scaled, OPT_WSCALE)
+            | bit(info.ecn, OPT_ECN);
         self.put(at::CA_STATE, &[info.ca_state as u8]);
         self.put(at::RETRANSMITS, &[info.retransmits]);
         self.put(at::PROBES, &[info.probes]);
@@ -141,6 +150,19 @@ impl Snapshot {
         self.put_u32(at::SEGS_IN, info.segs_in);
         self.put_u32(at::DATA_SEGS_IN, info.data_segs_in);
         self.put_u32(at::RCV_OOOPACK, info.rcv_ooopack);
+        self.fill_rates(info);
+    }
+
+    /// How fast it goes, and what it waits for.
+    fn fill_rates(&mut self, info: &Info) {
+        self.put(at::APP_LIMITED, &[u8::from(info.delivery_rate_app_limited)]);
+        self.put_u64(at::PACING_RATE, info.pacing_rate);
+        self.put_u64(at::DELIVERY_RATE, info.delivery_rate);
+        self.put_u64(at::BUSY_TIME, info.busy.as_micros());
+        self.put_u64(at::RWND_LIMITED, info.window_limited.as_micros());
+        self.put_u64(at::SNDBUF_LIMITED, info.buffer_limited.as_micros());
+        self.put_u32(at::DELIVERED, info.delivered);
+        self.put_u32(at::DELIVERED_CE, info.delivered_ce);
     }
 
     fn fill_repairs(&mut self, info: &Info) {
@@ -169,7 +191,7 @@ pub(crate) fn snapshot(sk: &mut Locked<'_>) -> Snapshot {
     snapshot.put(at::STATE, &[sk.state()]);
     let no_limit = u64::MAX;
     snapshot.put_u64(at::PACING_RATE, no_limit);
-    snapshot.put_u64(at::MAX_PACING_RATE, no_limit);
+    snapshot.put_u64(at::MAX_PACING_RATE, sk.max_pacing_rate());
     let info = with_connection(sk, |connection, cx| connection.info(cx.now, cx.config));
     if let Some(info) = info {
         snapshot.fill(&info);

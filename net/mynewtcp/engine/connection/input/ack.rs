@@ -68,6 +68,7 @@ impl Connection {
         if report.has_advanced && self.state.fin().is_some_and(|fin| reaches.after(fin)) {
             self.on_fin_acked(cx);
         }
+        self.update_pacing(cx);
         Step::Continue
     }
 

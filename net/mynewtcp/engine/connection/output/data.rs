@@ -39,7 +39,7 @@ impl Connection {
         let Some(chunk) = self.snd.board.next_lost(cx.shell) else {
             return self.poll_lone_fin_again(cx);
         };
-        let len = self.retransmission_len(chunk)?;
+        let len = self.retransmission_len(cx, chunk)?;
         let range = SeqRange::new(chunk.range.start(), len);
         if len < chunk.range.len() && self.snd.board.split(cx.shell, range.end()).is_err() {
             self.wait_for_memory(cx);
@@ -88,7 +88,7 @@ impl Connection {
     }
 
     /// How much of the lost `chunk` may be sent again now.
-    fn retransmission_len(&mut self, chunk: Chunk) -> Option<u32> {
+    fn retransmission_len<S: Shell>(&mut self, cx: &Context<'_, S>, chunk: Chunk) -> Option<u32> {
         let mss = self.snd.size.mss().octets();
         let (start, len) = (chunk.range.start(), chunk.range.len());
         let mut allowed = self.congestion_allows();
@@ -104,7 +104,7 @@ impl Connection {
         if start != self.snd.data_una() && chunk.range.end().after(edge) {
             return None;
         }
-        let goal = self.snd.size.goal();
+        let goal = self.superpacket(cx);
         if len <= allowed && len <= goal {
             return Some(len);
         }
@@ -131,7 +131,7 @@ impl Connection {
 
     pub(super) fn poll_new_data<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
         if self.snd.unsent() == 0 {
-            self.snd.cwnd_limited = false;
+            self.snd.cwnd_limited = self.congestion_allows() < self.snd.size.mss().octets();
             return self.poll_new_fin(cx);
         }
         self.restart_after_idle(cx);
@@ -163,6 +163,7 @@ impl Connection {
             return None;
         }
         self.charge_window(len, forced);
+        self.follow_delivery(cx.now, range);
         self.snd.nxt = range.end();
         if len % self.snd.size.mss().octets() != 0 {
             self.snd.small_end = range.end();
@@ -177,15 +178,18 @@ impl Connection {
     fn new_data_len(&mut self, limits: &Limits) -> Option<u32> {
         match limits.size() {
             Size::Send(len) => {
+                self.snd.window_limited = false;
                 self.snd.force_partial = false;
                 Some(len)
             }
             Size::CongestionLimited => {
                 self.snd.cwnd_limited = true;
+                self.snd.window_limited = false;
                 None
             }
-            Size::WindowLimited | Size::Held => {
+            size @ (Size::WindowLimited | Size::Held) => {
                 self.snd.cwnd_limited = false;
+                self.snd.window_limited = size == Size::WindowLimited;
                 let forced = core::mem::take(&mut self.snd.force_partial);
                 (forced && limits.forced() > 0).then(|| limits.forced())
             }
@@ -200,7 +204,7 @@ impl Connection {
             max_window: self.snd.window.max.octets(),
             congestion: self.congestion_allows(),
             pipe_is_empty: self.snd.pipe_bytes() == 0,
-            goal: self.snd.size.goal(),
+            goal: self.superpacket(cx),
             mss: self.snd.size.mss(),
             partial: self.partial(),
         }
@@ -252,6 +256,9 @@ impl Connection {
         transmit.retransmission = again;
         self.ecn.mark(&mut transmit, self.needs_ecn());
         transmit.psh = !range.is_empty() && range.end() == self.snd.write_seq;
+        self.snd
+            .pacer
+            .on_sent(cx.now, range.len(), transmit.segments());
         self.on_ack_sent(cx.now, !range.is_empty());
         self.timers.stop(Timer::Persist);
         self.arm_retransmit(cx);
@@ -262,6 +269,6 @@ impl Connection {
     pub(crate) fn wait_for_memory<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         cx.shell.count(Counter::TransmitFailed, 1);
         let at = cx.now.after(cx.config.resource_probe_interval);
-        self.timers.arm_earlier(Timer::Pacing, at);
+        self.timers.arm_earlier(Timer::Memory, at);
     }
 }
