@@ -6,6 +6,7 @@ use kernel::prelude::*;
 use kernel::seq_file::SeqFile;
 use kernel::sync::Arc;
 
+#[cfg(CONFIG_MY_NEWTCP_DIAG)]
 use crate::demux;
 use crate::diag;
 use crate::endpoint::cb::Cb;

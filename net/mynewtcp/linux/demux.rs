@@ -19,10 +19,9 @@ pub(super) use link::{
     Kind,
     Link, //
 };
-pub(crate) use walk::{
-    Handful,
-    Shelf, //
-};
+#[cfg(CONFIG_MY_NEWTCP_DIAG)]
+pub(crate) use walk::Handful;
+pub(crate) use walk::Shelf;
 
 use super::{
     addr::Flow,
