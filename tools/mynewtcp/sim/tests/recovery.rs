@@ -108,7 +108,7 @@ impl Run {
     }
 
     /// When the last octet was read.
-    fn read_at(&self) -> u64 {
+    fn last_octet_at(&self) -> u64 {
         self.0.hosts[1].app.read_last_at
     }
 }
@@ -127,7 +127,7 @@ fn single_losses_in_a_tail_cost_two_round_trips_at_most() {
             let what = format!("{lost} of {segments}");
             assert_eq!(run.sender(Counter::Timeouts), 0, "{what}");
             assert_eq!(run.sender(Counter::RetransSegs), 1, "{what}");
-            let late = run.read_at() - clean.read_at();
+            let late = run.last_octet_at() - clean.last_octet_at();
             assert!(late <= 2 * RTT + RTT / 50, "{what}: {} ms", late / MS);
         }
     }
