@@ -52,7 +52,7 @@ fn octets_in_the_place_of_others_are_found() {
 
 #[test]
 fn window_without_a_timer_is_found() {
-    let what = "something is owed and no deadline is armed";
+    let what = "no deadline is armed";
     found(Fault::NoPersist, "window", what, 8);
 }
 
