@@ -83,6 +83,8 @@ pub(crate) struct Shared {
     port_shared: Atomic<u32>,
     /// TCP_NOTSENT_LOWAT, 0 for "no limit".
     notsent_lowat: Atomic<u32>,
+    /// TCP_WINDOW_CLAMP, 0 for "no limit".
+    window_clamp: Atomic<u32>,
     /// A path MTU that ICMP told while a process had the socket, 0 for none.
     pending_mtu: Atomic<u32>,
 }
@@ -100,6 +102,7 @@ impl Default for Shared {
             backlog: Atomic::new(0),
             port_shared: Atomic::new(0),
             notsent_lowat: Atomic::new(0),
+            window_clamp: Atomic::new(0),
             pending_mtu: Atomic::new(0),
         }
     }
@@ -213,6 +216,30 @@ impl Shared {
         self.notsent_lowat.store(n, Relaxed);
     }
 
+    /// The most octets that the receive window may have, 0 for "no limit".
+    pub(crate) fn window_clamp(&self) -> u32 {
+        self.window_clamp.load(Relaxed)
+    }
+
+    /// Changes the limit of the receive window.
+    pub(crate) fn set_window_clamp(&self, n: u32) {
+        self.window_clamp.store(n, Relaxed);
+    }
+
+    /// `octets`, or as many as the receive window may have.
+    pub(crate) fn clamped_window(&self, octets: u32) -> u32 {
+        match self.window_clamp() {
+            0 => octets,
+            clamp => octets.min(clamp),
+        }
+    }
+
+    /// Takes over what a listener was asked for.
+    pub(crate) fn inherit(&self, listener: &Self) {
+        self.set_notsent_lowat(listener.notsent_lowat());
+        self.set_window_clamp(listener.window_clamp());
+    }
+
     /// Keeps a path MTU until the socket is released.
     pub(crate) fn set_pending_mtu(&self, mtu: u32) {
         self.pending_mtu.store(mtu, Relaxed);
@@ -255,6 +282,10 @@ pub(crate) struct Switches {
     pub(crate) quickack: bool,
     /// TCP_LINGER2 was negative: do not wait for the peer's FIN at all.
     pub(crate) no_linger2: bool,
+    /// TCP_INQ: say with each read how much is left.
+    pub(crate) inq: bool,
+    /// A listener's child: its TCP_DEFER_ACCEPT is the listener's and does not count here.
+    pub(crate) was_accepted: bool,
 }
 
 impl Switches {
@@ -264,6 +295,8 @@ impl Switches {
         maxseg: 0,
         quickack: true,
         no_linger2: false,
+        inq: false,
+        was_accepted: false,
     };
 }
 
@@ -299,7 +332,11 @@ impl Endpoint {
         Self {
             role: Role::Closed,
             tuned: self.tuned.clone(),
-            switches: self.switches,
+            switches: Switches {
+                quickack: true,
+                was_accepted: true,
+                ..self.switches
+            },
             namespace: self.namespace.clone(),
             orphan: None,
             accept_queue: linux::sock::SockFifo::new(),

@@ -6,13 +6,23 @@
 use crate::endpoint::{
     with_connection,
     Locked,
+    Owned,
     Sock, //
 };
+use crate::linux::sock::SockFlag;
 
 /// Octets of payload that `space` octets of receive buffer are good for. Half of it pays for
 /// the buffers themselves, as Linux' TCP assumes before it has measured.
 pub(crate) const fn window_of(space: u32) -> u32 {
     space / 2
+}
+
+/// What TCP_WINDOW_CLAMP cannot go below, octets.
+pub(crate) const SMALLEST_WINDOW: u32 = crate::linux::memory::SMALLEST_RECEIVE_BUFFER / 2;
+
+/// The receive buffer that a window of `octets` needs.
+const fn space_for(octets: u32) -> u32 {
+    octets.saturating_mul(2)
 }
 
 /// The receive window of a connection that this socket opens or accepts: now, and at most ever.
@@ -23,7 +33,27 @@ pub(crate) fn windows_of(sk: &Sock) -> (u32, u32) {
     } else {
         rcvbuf.max(third(sk.net().sysctl_rmem()))
     };
-    (window_of(rcvbuf), window_of(largest))
+    let clamped = |space| sk.shared().clamped_window(window_of(space));
+    (clamped(rcvbuf), clamped(largest))
+}
+
+/// SO_RCVLOWAT is to be `wanted`: as much as the receive buffer can hold at most, and the buffer
+/// so large that it can.
+pub(crate) fn set_rcvlowat(sk: &mut Owned<'_>, wanted: u32) {
+    let is_fixed = sk.rcvbuf_locked();
+    let largest = if is_fixed {
+        sk.rcvbuf()
+    } else {
+        third(sk.net().sysctl_rmem())
+    };
+    let lowat = wanted.min(window_of(largest)).max(1);
+    sk.set_rcvlowat(lowat);
+    if sk.shared().unread() >= lowat || sk.flag(SockFlag::Done) {
+        sk.data_ready();
+    }
+    if !is_fixed && space_for(lowat) > sk.rcvbuf() {
+        sk.set_rcvbuf(space_for(lowat));
+    }
 }
 
 /// The maximum of a sysctl of three numbers.

@@ -28,11 +28,15 @@ use crate::linux::memory;
 use crate::linux::sysctl::{
     File,
     Kind,
-    Scope, //
+    Scope,
+    Text,
+    Writable, //
 };
 use crate::mib::Namespace;
 use crate::orphans;
 use crate::tuning::Tunables;
+
+pub(crate) mod congestion;
 
 /// What a change of a file changes.
 enum Target {
@@ -40,6 +44,11 @@ enum Target {
     Namespace(fn(&mut Tunables, i64)),
     /// A value of the host.
     Host(&'static Atomic<i64>),
+    /// Words of the namespace.
+    Words {
+        read: fn(&Tunables, &mut Text),
+        write: fn(&mut Tunables, &[u8], bool) -> Result,
+    },
     /// Nothing here: the kernel keeps the numbers.
     Kernel,
 }
@@ -99,6 +108,13 @@ const fn three(name: &'static CStr, scope: Scope, kind: Kind) -> Row {
     }
 }
 
+const fn words(
+    read: fn(&Tunables, &mut Text),
+    write: fn(&mut Tunables, &[u8], bool) -> Result,
+) -> Target {
+    Target::Words { read, write }
+}
+
 /// The name of a file as C wants it.
 macro_rules! name {
     ($name:ident) => {
@@ -132,6 +148,19 @@ macro_rules! row {
             target: Target::Host($value),
         }
     };
+    (words $name:ident ($writable:ident) $target:expr) => {
+        Row {
+            file: File {
+                name: name!($name),
+                scope: Scope::Namespace,
+                kind: Kind::Text {
+                    writable: Writable::$writable,
+                },
+            },
+            start: Start::Kernel,
+            target: $target,
+        }
+    };
     (pages $name:ident ($unit:ident) $kind:expr) => {
         three(name!($name), Scope::Host, $kind)
     };
@@ -161,14 +190,24 @@ table! {
     namespace abort_on_overflow(flag, 0..=U8, 0): |t, v| t.config.abort_on_overflow = v != 0;
     /// Octets, header options included, with which the search for the largest segment begins.
     namespace base_mss(bytes, 0..=U16, 1024): |t, v| t.config.base_mss = v as u16;
+    /// The congestion control that anybody may choose; the others take ``CAP_NET_ADMIN``. Can be written in the first namespace.
+    words allowed_congestion_control(First): words(congestion::allowed, congestion::set_allowed);
+    /// The congestion control that there is.
+    words available_congestion_control(No): words(congestion::available, congestion::refuse);
+    /// The congestion control of new connections (``TCP_CONGESTION``); outside of the first namespace one that anybody may choose.
+    words congestion_control(Yes): words(congestion::default, congestion::set_default);
     /// Report segments that arrive twice (RFC 2883).
     namespace dsack(flag, 0..=U8, 1): |t, v| t.config.dsack = v != 0;
+    /// Tail loss probes (RFC 8985, 7): 3 and 4 send them, less does not.
+    namespace early_retrans(mode, 0..=4, 3): |t, v| t.config.tail_loss_probe = v >= 3;
     /// Who uses explicit congestion notification (RFC 3168): 0 nobody, 1 who connects offers it and who listens accepts it, 2 who listens accepts it.
     namespace ecn(mode, 0..=2, 2): |t, v| t.config.ecn = EcnMode::from_number(v as u8).unwrap_or_default();
     /// A SYN that had to be sent again does not offer ECN any more.
     namespace ecn_fallback(flag, 0..=U8, 1): |t, v| t.config.ecn_fallback = v != 0;
     /// How long a connection without a user waits in FIN-WAIT-2 for the peer's FIN (``TCP_LINGER2``).
     namespace fin_timeout(s, 0..=SECONDS, 60): |t, v| t.config.fin_timeout = seconds(v);
+    /// Find out by new data whether a time-out was a mistake (RFC 5682).
+    namespace frto(flag, 0..=U8, 2): |t, v| t.config.frto = v != 0;
     /// Least time between two answers of a connection to unacceptable segments without payload; 0 means none.
     namespace invalid_ratelimit(ms, 0..=INT, 500): |t, v| t.config.invalid_ratelimit = Delta::from_millis(v as u64);
     /// Idle time before the first keepalive probe (``TCP_KEEPIDLE``).
@@ -179,10 +218,14 @@ table! {
     namespace keepalive_probes(probes, 0..=U8, 9): |t, v| t.config.keepalive_probes = v as u8;
     /// Challenge acknowledgments that one connection sends in a second at most (RFC 5961).
     namespace challenge_ack_limit(segments, 0..=U8, 10): |t, v| t.config.challenge_ack_limit = v as u8;
+    /// The most that is believed of a network that reorders.
+    namespace max_reordering(segments, 1..=U16, 300): |t, v| t.config.max_reordering = v as u16;
     /// Half-open connections that one listener may have.
     machine max_syn_backlog(connections, 0..=INT, max_syn_backlog): |t, v| t.config.max_syn_backlog = v as u32;
     /// Connections in TIME-WAIT; those that close when there are as many do without.
     namespace max_tw_buckets(connections, 0..=INT, 32_768): |t, v| t.config.max_tw_buckets = v as u32;
+    /// For how long the smallest round-trip time is remembered.
+    namespace min_rtt_wlen(s, 0..=86400, 300): |t, v| t.config.min_rtt_window = seconds(v);
     /// What nobody makes a segment's payload and options less than.
     namespace min_snd_mss(bytes, 48..=U16, 48): |t, v| t.config.min_snd_mss = v as u16;
     /// Segments of the smallest superpacket that the pacing rate leads to.
@@ -207,6 +250,10 @@ table! {
     namespace probe_threshold(bytes, 0..=U16, 8): |t, v| t.config.probe_threshold = v as u16;
     /// Round trips shorter than this make receive buffers grow more slowly.
     namespace rcvbuf_low_rtt(us, 0..=INT, 1000): |t, v| t.config.rcvbuf_low_rtt = Delta::from_micros(v as u64);
+    /// Loss detection by time (RFC 8985) is always on; 2 added keeps its reordering window fixed, 4 ignores the number of duplicate acknowledgments.
+    namespace recovery(bits, 0..=U8, 1): |t, v| recovery(t, v);
+    /// By how many segments the network may reorder before it was seen to do so.
+    namespace reordering(segments, 1..=300, 3): |t, v| t.config.reordering = v as u16;
     /// Retransmissions in a row after which another route is looked for, and smaller segments may be tried.
     namespace retries1(retransmissions, 0..=U8, 3): |t, v| t.config.retries1 = v as u8;
     /// Retransmissions in a row after which a connection fails.
@@ -239,6 +286,11 @@ table! {
     namespace tw_reuse_delay(ms, 1..=60_000, 1000): |t, v| t.config.tw_reuse_delay = Delta::from_millis(v as u64);
     /// Offer and accept window scaling (RFC 7323).
     namespace window_scaling(flag, 0..=U8, 1): |t, v| t.config.window_scaling = v != 0;
+}
+
+fn recovery(tunables: &mut Tunables, v: i64) {
+    tunables.config.rack_static_window = v & 2 != 0;
+    tunables.config.rack_no_dup_thresh = v & 4 != 0;
 }
 
 fn seconds(v: i64) -> Delta {
@@ -310,7 +362,7 @@ pub(crate) fn read(namespace: &Namespace, row: usize) -> Option<i64> {
     match TABLE.get(row)?.target {
         Target::Namespace(_) => namespace.sysctl.values.lock().get(row).copied(),
         Target::Host(value) => Some(value.load(Relaxed)),
-        Target::Kernel => None,
+        Target::Words { .. } | Target::Kernel => None,
     }
 }
 
@@ -319,17 +371,37 @@ pub(crate) fn write(namespace: &Namespace, row: usize, number: i64) -> Result {
     match TABLE.get(row).ok_or(EINVAL)?.target {
         Target::Namespace(change) => {
             let mut values = namespace.sysctl.values.lock();
-            namespace
-                .tuning
-                .change(|tunables| change(tunables, number))?;
+            namespace.tuning.change(|tunables| {
+                change(tunables, number);
+                Ok(())
+            })?;
             if let Some(value) = values.get_mut(row) {
                 *value = number;
             }
         }
         Target::Host(value) => value.store(number, Relaxed),
-        Target::Kernel => return Err(EINVAL),
+        Target::Words { .. } | Target::Kernel => return Err(EINVAL),
     }
     Ok(())
+}
+
+/// What a file with words says.
+pub(crate) fn read_text(namespace: &Namespace, row: usize, text: &mut Text) {
+    if let Some(Target::Words { read, .. }) = TABLE.get(row).map(|row| &row.target) {
+        read(namespace.tuning.current().values(), text);
+    }
+}
+
+/// Words were written to a file.
+pub(crate) fn write_text(namespace: &Namespace, row: usize, words: &[u8], first: bool) -> Result {
+    let Some(Target::Words { write, .. }) = TABLE.get(row).map(|row| &row.target) else {
+        return Err(EINVAL);
+    };
+    // One change at a time.
+    let _values = namespace.sysctl.values.lock();
+    namespace
+        .tuning
+        .change(|tunables| write(tunables, words, first))
 }
 
 #[cfg(CONFIG_MY_NEWTCP_KUNIT_TEST)]

@@ -22,6 +22,7 @@ use crate::linux::lock::{
     new_bh_lock,
     BhLock, //
 };
+use crate::sysctl::congestion::Allowed;
 
 /// The values of a namespace.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +31,8 @@ pub(crate) struct Tunables {
     pub(crate) config: Config,
     /// Octets not yet transmitted from which on a socket counts as full.
     pub(crate) notsent_lowat: u32,
+    /// The congestion control that anybody may choose.
+    pub(crate) allowed: Allowed,
 }
 
 impl Tunables {
@@ -37,6 +40,7 @@ impl Tunables {
     pub(crate) const DEFAULT: Self = Self {
         config: Config::DEFAULT,
         notsent_lowat: u32::MAX,
+        allowed: Allowed::UNRESTRICTED,
     };
 }
 
@@ -51,6 +55,10 @@ pub(crate) struct Wishes {
     pub(crate) keepalive_probes: Option<u8>,
     /// TCP_SYNCNT.
     pub(crate) syn_retries: Option<u8>,
+    /// TCP_CONGESTION.
+    pub(crate) congestion: Option<Kind>,
+    /// TCP_DEFER_ACCEPT, in retransmissions.
+    pub(crate) defer_accept: Option<u8>,
     /// TCP_LINGER2.
     pub(crate) fin_timeout: Option<Delta>,
     /// TCP_USER_TIMEOUT.
@@ -61,8 +69,6 @@ pub(crate) struct Wishes {
     pub(crate) rto_max: Option<Delta>,
     /// TCP_DELACK_MAX_US.
     pub(crate) delack_max: Option<Delta>,
-    /// TCP_CONGESTION.
-    pub(crate) congestion: Option<Kind>,
 }
 
 /// Puts a wish in the place of the namespace's value.
@@ -80,12 +86,13 @@ impl Wishes {
         wish(&mut config.syn_retries, self.syn_retries);
         // As in Linux' TCP, the option of a listener counts for the handshakes that it answers.
         wish(&mut config.synack_retries, self.syn_retries);
+        wish(&mut config.congestion, self.congestion);
+        wish(&mut config.defer_accept, self.defer_accept);
         wish(&mut config.fin_timeout, self.fin_timeout);
         wish(&mut config.user_timeout, self.user_timeout);
         wish(&mut config.rto_min, self.rto_min);
         wish(&mut config.rto_max, self.rto_max);
         wish(&mut config.delack_max, self.delack_max);
-        wish(&mut config.congestion, self.congestion);
         config.delack_min = config.delack_min.min(config.delack_max);
     }
 }
@@ -165,10 +172,10 @@ impl Tuning {
     }
 
     /// Changes the values for everybody. The caller sees to it that changes come one at a time.
-    pub(crate) fn change(&self, change: impl FnOnce(&mut Tunables)) -> Result {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Tunables) -> Result) -> Result {
         let old = self.current();
         let mut values = old.values.clone();
-        change(&mut values);
+        change(&mut values)?;
         let generation = old.generation.wrapping_add(1);
         self.notsent_lowat.store(values.notsent_lowat, Relaxed);
         let new = Tuned {

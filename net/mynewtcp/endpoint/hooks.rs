@@ -44,7 +44,10 @@ use crate::linux::sockopt::{
     OptOut, //
 };
 use crate::linux::statics::Statics;
-use crate::linux::sysctl::File;
+use crate::linux::sysctl::{
+    File,
+    Text, //
+};
 use crate::linux::time::Timeout;
 use crate::mib::Namespace;
 use crate::socket;
@@ -103,6 +106,14 @@ impl Protocol for Endpoint {
 
     fn sysctl_write(net: &PerNet, row: usize, number: i64) -> Result {
         sysctl::write(&net.namespace, row, number)
+    }
+
+    fn sysctl_read_text(net: &PerNet, row: usize, text: &mut Text) {
+        sysctl::read_text(&net.namespace, row, text);
+    }
+
+    fn sysctl_write_text(net: &PerNet, row: usize, words: &[u8], first: bool) -> Result {
+        sysctl::write_text(&net.namespace, row, words, first)
     }
 
     fn sysctl_init() {
@@ -183,6 +194,10 @@ impl Protocol for Endpoint {
 
     fn shutdown(sk: &mut Owned<'_>, how: i32) {
         socket::shutdown::shutdown(sk, how as u8);
+    }
+
+    fn set_rcvlowat(sk: &mut Owned<'_>, bytes: u32) {
+        crate::memory::set_rcvlowat(sk, bytes);
     }
 
     fn get_port(sk: &mut Owned<'_>, port: u16) -> Result {

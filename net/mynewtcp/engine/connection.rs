@@ -136,6 +136,8 @@ struct User {
     cork: bool,
     /// An idle peer is probed.
     keepalive: bool,
+    /// The user will not read what is still to come.
+    deaf: bool,
     /// The user has let go.
     closed: bool,
 }

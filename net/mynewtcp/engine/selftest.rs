@@ -106,6 +106,7 @@ vectors! {
     reset::answers_are_rate_limited,
     reset::stale_acknowledgment_is_challenged,
     reset::data_after_close_is_reset,
+    reset::data_after_both_shutdowns_is_reset,
     reset::unread_data_resets_on_close,
     reset::abort_resets,
     reset::stray_segments_are_reset,

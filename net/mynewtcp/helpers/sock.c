@@ -332,6 +332,11 @@ __newtcp void newtcp_set_pacing_rate(struct sock *sk, u64 rate)
 		WRITE_ONCE(sk->sk_pacing_rate, value);
 }
 
+__newtcp void newtcp_set_rcvlowat(struct sock *sk, int bytes)
+{
+	WRITE_ONCE(sk->sk_rcvlowat, bytes);
+}
+
 __newtcp int newtcp_rcvlowat(const struct sock *sk)
 {
 	return READ_ONCE(sk->sk_rcvlowat);

@@ -353,6 +353,7 @@ fn promote(sk: &mut Locked<'_>, request: &RequestRef, skb: SkBuff, segment: &Seg
         skb.drop_with(reason::NOT_SPECIFIED);
         return;
     };
+    child.shared().inherit(sk.shared());
     parameters.gso_max_size = superpacket_payload(request.flow(), child.max_gso_size());
     if connect_child(&mut child, request, half_open, &parameters, segment).is_err() {
         demux::leave_for_good(&mut child);

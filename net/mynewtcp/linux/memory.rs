@@ -84,6 +84,9 @@ pub(super) fn default_rmem() -> [i32; 3] {
     [PAGE, 128 << 10, largest(32 << 20, 128 << 10)]
 }
 
+/// The smallest receive buffer that `SO_RCVBUF` can ask for, bytes.
+pub(crate) const SMALLEST_RECEIVE_BUFFER: u32 = b::NEWTCP_SOCK_MIN_RCVBUF;
+
 const PAGE: i32 = b::NEWTCP_PAGE_SIZE as i32;
 
 /// The 128th part of what the machine could give, between `least` and `most`.

@@ -77,6 +77,22 @@ impl Msg<'_> {
         unsafe { b::newtcp_msg_flags(self.raw) }
     }
 
+    /// Adds a control message for the user; without room for it, `MSG_CTRUNC` says so.
+    pub(crate) fn put_control(&mut self, level: i32, kind: i32, number: i32) {
+        let mut data = number.to_ne_bytes();
+        // SAFETY: `raw` is a live message of a `recvmsg()`, the data is valid for its length.
+        // The answer is about room, and the user learns of that from the message.
+        let _ = unsafe {
+            b::put_cmsg(
+                self.raw,
+                level,
+                kind,
+                data.len() as i32,
+                data.as_mut_ptr().cast(),
+            )
+        };
+    }
+
     /// Bytes not moved yet.
     pub(crate) fn remaining(&self) -> usize {
         // SAFETY: `raw` is a live message.

@@ -36,7 +36,10 @@ use super::{
         OptOut, //
     },
     statics::Statics,
-    sysctl::File,
+    sysctl::{
+        File,
+        Text, //
+    },
     time::Timeout,
 };
 use core::mem::offset_of;
@@ -82,6 +85,12 @@ pub(crate) trait Protocol: Send + Sized + Unpin + 'static {
 
     /// `number`, which is in the file's range, was written to the file of a row.
     fn sysctl_write(net: &Self::Net, row: usize, number: i64) -> Result;
+
+    /// Puts what the file of a row says into `text`.
+    fn sysctl_read_text(net: &Self::Net, row: usize, text: &mut Text);
+
+    /// `words` were written to the file of a row, in the `first` namespace or in another.
+    fn sysctl_write_text(net: &Self::Net, row: usize, words: &[u8], first: bool) -> Result;
 
     /// Sets what belongs to the host, before the first namespace is.
     fn sysctl_init();
@@ -131,6 +140,8 @@ pub(crate) trait Protocol: Send + Sized + Unpin + 'static {
     fn listen(sk: &mut Owned<'_, Self>, backlog: u32) -> Result;
     /// The user shut down the directions in `how`.
     fn shutdown(sk: &mut Owned<'_, Self>, how: i32);
+    /// `SO_RCVLOWAT`: reading waits for so many bytes.
+    fn set_rcvlowat(sk: &mut Owned<'_, Self>, bytes: u32);
     /// Takes a local port, any if `port` is 0.
     fn get_port(sk: &mut Owned<'_, Self>, port: u16) -> Result;
 

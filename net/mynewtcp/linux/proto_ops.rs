@@ -5,7 +5,7 @@
 //! | slot | what it is |
 //! |---|---|
 //! | `release bind connect accept getname ioctl shutdown sendmsg recvmsg splice_eof` | the inet layer's, which calls `struct proto` |
-//! | `listen poll peek_len` | ours: the inet layer's are TCP's |
+//! | `listen poll peek_len set_rcvlowat` | ours: the inet layer's are TCP's |
 //! | `setsockopt getsockopt` | the generic ones, which call `struct proto` |
 //! | `set_peek_off` | the generic one |
 //! | `socketpair` | EOPNOTSUPP |
@@ -78,6 +78,7 @@ const fn common<E: Protocol>() -> b::proto_ops {
     ops.getsockopt = Some(b::sock_common_getsockopt);
     ops.mmap = Some(b::sock_no_mmap);
     ops.splice_eof = Some(b::inet_splice_eof);
+    ops.set_rcvlowat = Some(set_rcvlowat::<E>);
     ops.set_peek_off = Some(b::sk_set_peek_off);
     ops.peek_len = Some(peek_len::<E>);
     ops
@@ -171,6 +172,14 @@ unsafe extern "C" fn poll<E: Protocol>(
         b::newtcp_poll_wait(file, sock, wait);
         E::poll(Sock::from_raw(b::newtcp_socket_sk(sock))).0
     }
+}
+
+/// Called by `SO_RCVLOWAT`, with the socket locked by the process.
+unsafe extern "C" fn set_rcvlowat<E: Protocol>(sk: *mut b::sock, bytes: ffi::c_int) -> ffi::c_int {
+    // SAFETY: A live socket of ours, locked by the caller, who releases it.
+    let mut owned = unsafe { Owned::<E>::from_lock(Sock::from_raw(sk), false) };
+    E::set_rcvlowat(&mut owned, bytes.max(0) as u32);
+    0
 }
 
 /// Called by kernel users that want to know how much there is.

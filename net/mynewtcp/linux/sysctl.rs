@@ -28,6 +28,17 @@ pub(crate) enum Scope {
     Host,
 }
 
+/// Where a file with words can be written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writable {
+    /// Nowhere.
+    No,
+    /// In the first network namespace.
+    First,
+    /// Everywhere.
+    Yes,
+}
+
 /// What is in a file.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
@@ -37,6 +48,11 @@ pub(crate) enum Kind {
         min: i64,
         /// The most that may be written.
         max: i64,
+    },
+    /// Words.
+    Text {
+        /// Where they can be changed.
+        writable: Writable,
     },
     /// The three limits of the protocol's memory, pages.
     Pages,
@@ -69,6 +85,17 @@ impl File {
                 entry.maxlen = size_of::<ffi::c_int>() as ffi::c_int;
                 entry.proc_handler = Some(number::<E>);
                 // Not a limit: our handler takes the limits from the row.
+                entry.extra1 = core::ptr::without_provenance_mut(row);
+            }
+            Kind::Text { writable } => {
+                entry.data = net.as_raw().cast();
+                entry.maxlen = Text::ROOM as ffi::c_int;
+                entry.mode = match writable {
+                    Writable::Yes => 0o644,
+                    Writable::First if is_first(net) => 0o644,
+                    Writable::First | Writable::No => 0o444,
+                };
+                entry.proc_handler = Some(text::<E>);
                 entry.extra1 = core::ptr::without_provenance_mut(row);
             }
             Kind::Pages => {
@@ -128,6 +155,67 @@ unsafe extern "C" fn number<E: Protocol>(
         kernel::error::to_result(err)?;
         if dir != 0 {
             E::sysctl_write(object, row, i64::from(value))?;
+        }
+        Ok(0)
+    })
+}
+
+/// What a file with words says, or what was written to it.
+pub(crate) struct Text {
+    /// The last byte is 0 for ever.
+    bytes: [u8; Self::ROOM],
+    len: usize,
+}
+
+impl Text {
+    const ROOM: usize = 128;
+
+    /// Adds a word. What does not fit is left out.
+    pub(crate) fn push(&mut self, word: &str) {
+        if self.len > 0 {
+            self.extend(b" ");
+        }
+        self.extend(word.as_bytes());
+    }
+
+    fn extend(&mut self, more: &[u8]) {
+        let end = self.len.saturating_add(more.len());
+        if end < Self::ROOM {
+            self.bytes[self.len..end].copy_from_slice(more);
+            self.len = end;
+        }
+    }
+}
+
+/// A file with words.
+unsafe extern "C" fn text<E: Protocol>(
+    ctl: *const b::ctl_table,
+    dir: ffi::c_int,
+    buf: *mut ffi::c_void,
+    lenp: *mut usize,
+    ppos: *mut b::loff_t,
+) -> ffi::c_int {
+    // SAFETY: The caller gives a table of ours, whose data is the namespace that it belongs to.
+    let (net, row) = unsafe { (Net::from_raw((*ctl).data.cast()), (*ctl).extra1.addr()) };
+    from_result(|| {
+        let object = net.get::<E>().ok_or(ENODEV)?;
+        let mut text = Text {
+            bytes: [0; Text::ROOM],
+            len: 0,
+        };
+        if dir == 0 {
+            E::sysctl_read_text(object, row, &mut text);
+        }
+        let mut entry: b::ctl_table = pin_init::zeroed();
+        entry.data = text.bytes.as_mut_ptr().cast();
+        entry.maxlen = Text::ROOM as ffi::c_int;
+        // SAFETY: The entry's data has as many bytes as it says and outlives the call; the buffer
+        // is the caller's.
+        let err = unsafe { b::proc_dostring(&raw const entry, dir, buf, lenp, ppos) };
+        kernel::error::to_result(err)?;
+        if dir != 0 {
+            let words = text.bytes.split(|&byte| byte == 0).next();
+            E::sysctl_write_text(object, row, words.unwrap_or(&[]), is_first(net))?;
         }
         Ok(0)
     })
@@ -207,9 +295,14 @@ unsafe fn finish<T: PartialOrd + Copy>(
     0
 }
 
+/// The namespace that the host started with.
+fn is_first(net: &Net) -> bool {
+    core::ptr::eq(net.as_raw(), &raw mut b::init_net)
+}
+
 /// The entries that namespace `net` shows.
 fn entries<E: Protocol>(net: &Net) -> Result<KVec<b::ctl_table>> {
-    let is_first = core::ptr::eq(net.as_raw(), &raw mut b::init_net);
+    let is_first = is_first(net);
     let mut entries = KVec::new();
     for row in 0.. {
         let Some(file) = E::sysctl_file(row) else {

@@ -11,8 +11,12 @@ use crate::endpoint::{
 use crate::linux::ioctl;
 use crate::linux::state;
 
-/// Answers the three questions that a stream socket knows.
+/// Answers the four questions that a stream socket knows. There is no urgent data, so that no
+/// octet is at its mark.
 pub(crate) fn ioctl(sk: &Sock, cmd: u32) -> Result<i32> {
+    if cmd == ioctl::SIOCATMARK {
+        return Ok(0);
+    }
     if !matches!(cmd, ioctl::SIOCINQ | ioctl::SIOCOUTQ | ioctl::SIOCOUTQNSD) {
         return Err(ENOIOCTLCMD);
     }

@@ -59,9 +59,26 @@ pub(crate) fn recvmsg(sk: &Sock, msg: &mut Msg<'_>, len: usize, flags: u32) -> R
     let outcome = reader.run(&mut sk, msg);
     reader.announce_space(&mut sk);
     match outcome {
-        Err(error) if reader.copied == 0 => Err(error),
-        Ok(()) | Err(_) => Ok(reader.copied),
+        Err(error) if reader.copied == 0 => return Err(error),
+        Ok(()) | Err(_) => {}
     }
+    if sk.endpoint().switches.inq {
+        msg.put_control(SOL_TCP, TCP_CM_INQ, left_to_read(&sk));
+    }
+    Ok(reader.copied)
+}
+
+/// The control message that TCP_INQ asks for, and its level.
+const TCP_CM_INQ: i32 = 36;
+const SOL_TCP: i32 = 6;
+
+/// Octets that are there to be read; 1 if it is the end that is there.
+fn left_to_read(sk: &Sock) -> i32 {
+    let unread = sk.shared().unread();
+    if unread == 0 && sk.flag(SockFlag::Done) {
+        return 1;
+    }
+    i32::try_from(unread).unwrap_or(i32::MAX)
 }
 
 impl Reader {

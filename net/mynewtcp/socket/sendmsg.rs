@@ -26,7 +26,7 @@ const FLUSH_INTERVAL: u32 = 16;
 /// Queues what the user sends and lets the engine transmit it.
 pub(crate) fn sendmsg(sk: &Sock, msg: &mut Msg<'_>) -> Result<usize> {
     let flags = msg.flags();
-    if flags & (msg_flags::OOB | msg_flags::FASTOPEN) != 0 {
+    if flags & msg_flags::FASTOPEN != 0 {
         return Err(EOPNOTSUPP);
     }
     let mut sk = sk.lock();
@@ -83,6 +83,9 @@ fn queue_all(
     loop {
         if sk.err() != 0 || sk.shutdown_mask() & state::SEND_SHUTDOWN != 0 {
             return Err(EPIPE);
+        }
+        if flags & msg_flags::OOB != 0 {
+            return Err(EOPNOTSUPP);
         }
         let remaining = msg.remaining();
         if remaining == 0 {

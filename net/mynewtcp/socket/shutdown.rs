@@ -9,8 +9,11 @@ use crate::endpoint::{
 };
 use crate::linux::state;
 
-/// The user will send no more.
+/// The user will send no more, or read no more.
 pub(crate) fn shutdown(sk: &mut Owned<'_>, how: u8) {
+    if sk.shutdown_mask() & state::RCV_SHUTDOWN != 0 {
+        with_connection(sk, |connection, cx| connection.shutdown_read(cx));
+    }
     if how & state::SEND_SHUTDOWN == 0 {
         return;
     }

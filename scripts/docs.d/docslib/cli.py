@@ -11,9 +11,6 @@ MARKDOWN = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 FOLDER = "Documentation/networking/mynewtcp"
 DEFAULTS = f"{FOLDER}/protocol.rst"
 CONFIG = "net/mynewtcp/engine/config.rs"
-CALLS = f"{FOLDER}/sockets-api.rst"
-MANUAL = f"{FOLDER}/newtcp.7"
-OPTIONS = "net/mynewtcp/socket/options.rs"
 COUNTERS = f"{FOLDER}/counters.rst"
 MIB = "net/mynewtcp/mib.rs"
 
@@ -67,10 +64,6 @@ def _check_text(repo, out):
     defaults = facts.config_defaults(_text_of(repo / CONFIG))
     out.check(f"{DEFAULTS}: defaults", facts.wrong_defaults(
         _text_of(repo / DEFAULTS), defaults))
-    out.check(f"{CALLS}: options", facts.wrong_options(
-        _text_of(repo / CALLS), _text_of(repo / OPTIONS)))
-    out.check(f"{MANUAL}: options", facts.manual_options(
-        _text_of(repo / CALLS), _text_of(repo / MANUAL)))
     out.check(f"{COUNTERS}: names", facts.wrong_counters(
         _text_of(repo / COUNTERS), _text_of(repo / MIB)))
 

@@ -84,25 +84,6 @@ def wrong_defaults(text, defaults):
     return problems
 
 
-def wrong_options(text, source):
-    """Socket options and numbers that the table and the source disagree on."""
-    there = re.findall(r"// (TCP_\w+)\n\s+Number \{\n\s+name: (\d+)", source)
-    there += re.findall(r"^const (TCP_\w+): i32 = (\d+);", source, re.M)
-    told = re.findall(r"^   \* - ``(TCP_\w+)``\n     - (\d+)$", text, re.M)
-    return [f"{name} ({number}) is in the source only"
-            for name, number in sorted(set(there) - set(told))] + \
-        [f"{name} ({number}) is in the table only"
-         for name, number in sorted(set(told) - set(there))]
-
-
-def manual_options(text, manual):
-    """Socket options that the table or the manual page alone has."""
-    told = set(re.findall(r"^   \* - ``(TCP_\w+)``\n     - \d+$", text, re.M))
-    shown = set(re.findall(r"^\.BR (TCP_\w+) ", manual, re.M))
-    return [f"{name} is in one of the two only"
-            for name in sorted(told ^ shown)]
-
-
 def wrong_counters(text, source):
     """Counters that the table and the source disagree on."""
     there = re.findall(r'\((?:Self|Counter)::\w+, "(\w+)"\)', source)

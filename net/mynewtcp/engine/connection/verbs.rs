@@ -147,6 +147,13 @@ impl Connection {
         Ok(())
     }
 
+    /// The user will read no more than has arrived. That alone tells the peer nothing; but once
+    /// the user will not send either, this is the close of RFC 9293, 3.6.1, and new data is
+    /// answered with a reset.
+    pub fn shutdown_read<S: Shell>(&mut self, _cx: &mut Context<'_, S>) {
+        self.user.deaf = true;
+    }
+
     /// The user lets go, in both directions.
     ///
     ///   "If such a host issues a CLOSE call while received data is still pending in the TCP

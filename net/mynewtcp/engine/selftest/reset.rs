@@ -120,6 +120,24 @@ pub fn data_after_close_is_reset() -> Outcome {
     ensure(end.told.closed, "not closed")
 }
 
+/// The same without close, once the user has shut both directions; not before.
+pub fn data_after_both_shutdowns_is_reset() -> Outcome {
+    let mut end = End::established()?;
+    end.with(|connection, cx| connection.shutdown_read(cx));
+    end.receive_data(0, 10);
+    ensure(end.shell.delivered == 10, "reset too early")?;
+    end.with(|connection, cx| connection.shutdown_write(cx))
+        .map_err(|_| "shutdown was refused")?;
+    end.transmit("no FIN")?;
+    end.receive_data(10, 10);
+    let reset = end.transmit("no reset")?;
+    ensure(reset.control == Control::Rst, "not a reset")?;
+    ensure(
+        end.connection.error() == Some(ConnectionError::Reset),
+        "the user was not told",
+    )
+}
+
 /// The same when the data came before the close.
 pub fn unread_data_resets_on_close() -> Outcome {
     let mut end = End::established()?;

@@ -347,6 +347,18 @@ impl<E: Protocol> Ctx<'_, E> {
         unsafe { b::newtcp_set_sndbuf(self.as_raw(), bytes.min(i32::MAX as u32) as i32) };
     }
 
+    /// Changes the receive buffer.
+    pub(crate) fn set_rcvbuf(&mut self, bytes: u32) {
+        // SAFETY: The socket is locked.
+        unsafe { b::newtcp_set_rcvbuf(self.as_raw(), bytes.min(i32::MAX as u32) as i32) };
+    }
+
+    /// Changes `SO_RCVLOWAT`.
+    pub(crate) fn set_rcvlowat(&mut self, bytes: u32) {
+        // SAFETY: The socket is locked.
+        unsafe { b::newtcp_set_rcvlowat(self.as_raw(), bytes.min(i32::MAX as u32) as i32) };
+    }
+
     /// Shows `accept()`'s queue to `ss` and its kind: how many wait, of how many.
     pub(crate) fn show_backlog(&mut self, ready: u32, max: u32) {
         // SAFETY: The socket is locked.

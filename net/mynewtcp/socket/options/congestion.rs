@@ -16,7 +16,7 @@ use crate::linux::sockopt::{
     OptIn,
     OptOut, //
 };
-use crate::socket::options::wish;
+use crate::socket::options::values::wish;
 
 /// Octets of a name, the one that ends it included (`TCP_CA_NAME_MAX`).
 const NAME_MAX: usize = 16;
@@ -31,10 +31,11 @@ pub(super) fn set(sk: &Sock, value: OptIn<'_>) -> Result {
     }
     let name = given.split(|&octet| octet == 0).next().unwrap_or_default();
     let kind = Kind::by_name(name).ok_or(ENOENT)?;
-    if kind.is_restricted() && !sk.may_administer_net() {
+    let mut sk = sk.lock();
+    let is_allowed = sk.endpoint().get_mut().values().allowed.has(kind);
+    if !is_allowed && !sk.may_administer_net() {
         return Err(EPERM);
     }
-    let mut sk = sk.lock();
     wish(&mut sk, |wishes| wishes.congestion = Some(kind))?;
     with_connection(&mut sk, |connection, cx| {
         connection.set_congestion(cx, kind);

@@ -34,6 +34,16 @@ use crate::engine::wire::{
 };
 
 impl Connection {
+    /// Nobody will read what arrives now, and the peer has to learn of that: after close, and
+    /// after shutdown of both directions, once our FIN is under way.
+    fn loses_data(&self) -> bool {
+        let fin_is_sent = matches!(
+            self.state(),
+            StateName::FinWait1 | StateName::FinWait2 | StateName::Closing
+        );
+        self.user.closed || (self.user.deaf && fin_is_sent)
+    }
+
     pub(super) fn on_text<S: Shell>(
         &mut self,
         cx: &mut Context<'_, S>,
@@ -46,10 +56,15 @@ impl Connection {
             return Step::Continue;
         }
         let range = segment.payload_range();
-        if self.user.closed && range.end().after(self.rcv.nxt) {
+        if self.loses_data() && range.end().after(self.rcv.nxt) {
             cx.shell.count(Counter::AbortOnData, 1);
             let reset = self.reset();
-            self.fail(cx, ConnectionError::Aborted, Some(reset));
+            let why = if self.user.closed {
+                ConnectionError::Aborted
+            } else {
+                ConnectionError::Reset
+            };
+            self.fail(cx, why, Some(reset));
             return Step::Done;
         }
         self.take_marks(segment);

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Every row of the table of socket options: what it takes, what it gives back, who inherits."""
+
+import ctypes
+import errno
+import os
+import socket
+import struct
+
+from harness.context import expect_error
+from harness.options import OPTIONS
+from harness.registry import case, check, check_equal
+
+SOL_TCP, SOL_NEWTCP = socket.SOL_TCP, 288
+INTS = [row for row in OPTIONS if row[2] in ("flag", "exact")]
+ABOVE, BELOW = (1 << 31) - 1, -(1 << 31)
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def set_raw(sock, number, raw, length):
+    """setsockopt(2) with a length of its own."""
+    if _libc.setsockopt(sock.fileno(), SOL_TCP, number, raw, length) != 0:
+        raise OSError(ctypes.get_errno(), "setsockopt")
+
+
+def values_of(kind, least, most):
+    """Value to set -> value to read."""
+    if kind == "flag":
+        return {1: 1, 0: 0, -1: 1, ABOVE: 1}
+    return {most: most, least: least}
+
+
+@case(versions=(4,), families=("newtcp",))
+def option_values(context):
+    """Each limit is read back at both levels; what is beyond is EINVAL and changes nothing."""
+    sock = context.socket(context.link.a)
+    for name, number, kind, least, most, _ in INTS:
+        for value, told in values_of(kind, least, most).items():
+            for level in (SOL_TCP, SOL_NEWTCP):
+                sock.setsockopt(level, number, value)
+                for other in (SOL_TCP, SOL_NEWTCP):
+                    check_equal(sock.getsockopt(other, number), told, f"{name} after {value}")
+        for value in ((least - 1, most + 1) if kind == "exact" else ()):
+            if BELOW <= value <= ABOVE:
+                before = sock.getsockopt(SOL_TCP, number)
+                expect_error(errno.EINVAL, f"{name} of {value}", sock.setsockopt, SOL_TCP,
+                             number, value)
+                check_equal(sock.getsockopt(SOL_TCP, number), before, f"{name} afterwards")
+
+
+@case(versions=(4,), families=("newtcp",))
+def option_lengths(context):
+    """Fewer bytes than an int has are EINVAL, more are not looked at; reading gives as many as
+    there is room for."""
+    sock = context.socket(context.link.a)
+    for name, number, kind, least, _, _ in INTS:
+        value = 1 if kind == "flag" else least
+        raw = struct.pack("i", value) + bytes(4096)
+        for length in (0, 1, 2, 3):
+            expect_error(errno.EINVAL, f"{name} of {length} bytes", set_raw, sock, number, raw,
+                         length)
+        for length in (4, 5, 4096):
+            set_raw(sock, number, raw, length)
+            check_equal(sock.getsockopt(SOL_TCP, number), value, f"{name} of {length} bytes")
+        for room in (1, 2, 3, 4, 64):
+            check_equal(sock.getsockopt(SOL_TCP, number, room),
+                        struct.pack("i", value)[:room], f"{name} in {room} bytes")
+
+
+@case(families=("newtcp",))
+def option_inheritance(context):
+    """An accepted socket has the value of its listener where the table says so."""
+    for place, (name, number, kind, least, most, inherited) in enumerate(INTS):
+        listener = context.listener(context.link.b, 7000 + place)
+        start = listener.getsockopt(SOL_TCP, number)
+        wanted = int(not start) if kind == "flag" else (least if start != least else most)
+        listener.setsockopt(SOL_TCP, number, wanted)
+        client = context.socket(context.link.a)
+        client.connect(context.address(context.link.b, 7000 + place))
+        server = context.accept(listener)
+        check_equal(server.getsockopt(SOL_TCP, number), wanted if inherited else start,
+                    f"{name} of an accepted socket")
+
+
+@case(versions=(4,), families=("newtcp",))
+def option_refused(context):
+    """What the table refuses is ENOPROTOOPT, and so is what nobody knows."""
+    sock = context.socket(context.link.a)
+    refused = [row[1] for row in OPTIONS if row[2] == "refused"]
+    check(len(refused) > 20, "the table has lost its refusals")
+    for number in (*refused, 0, 15, 47, 1000, -1):
+        for level in (SOL_TCP, SOL_NEWTCP):
+            expect_error(errno.ENOPROTOOPT, f"setting {number}", sock.setsockopt, level, number, 1)
+            expect_error(errno.ENOPROTOOPT, f"reading {number}", sock.getsockopt, level, number, 4)
+
+
+@case(versions=(4,))
+def option_congestion(context):
+    """Congestion control by name: unknown ones are ENOENT, restricted ones are for the
+    administrator, and an accepted socket has the listener's."""
+    def told(sock):
+        return sock.getsockopt(SOL_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0")
+
+    listener = context.listener(context.link.b)
+    check_equal(told(listener), b"cubic", "the default")
+    expect_error(errno.ENOENT, "no such name", listener.setsockopt, SOL_TCP,
+                 socket.TCP_CONGESTION, b"nonesuch")
+    listener.setsockopt(SOL_TCP, socket.TCP_CONGESTION, b"reno")
+    client = context.socket(context.link.a)
+    client.connect(context.address(context.link.b, 7000))
+    server = context.accept(listener)
+    check_equal((told(listener), told(client), told(server)), (b"reno", b"cubic", b"reno"),
+                "names")
+    client.setsockopt(SOL_TCP, socket.TCP_CONGESTION, b"reno")
+    check_equal(told(client), b"reno", "the name after a change")
+    if context.family.name == "tcp":
+        return
+    client.setsockopt(SOL_TCP, socket.TCP_CONGESTION, b"dctcp")
+
+    def unprivileged(send):
+        os.setuid(65534)
+        try:
+            server.setsockopt(SOL_TCP, socket.TCP_CONGESTION, b"dctcp")
+        except PermissionError as error:
+            send(bytes([error.errno]))
+
+    pid, reader = context.fork(unprivileged)
+    check_equal(context.reap(pid), 0, "status of the child")
+    check_equal(os.read(reader, 1), bytes([errno.EPERM]), "errno without privilege")
+    ns = context.link.b.ns
+    check_equal(ns.read("/proc/sys/net/mynewtcp/allowed_congestion_control").split(),
+                ["cubic", "reno"], "what anybody may choose")
+    check_equal(ns.read("/proc/sys/net/mynewtcp/available_congestion_control").split(),
+                ["cubic", "reno", "dctcp"], "what there is")
+    ns.write_sysctl("net.mynewtcp.congestion_control", "reno")
+    check_equal(told(context.socket(context.link.b)), b"reno", "the namespace's default")
+    expect_error(errno.ENOENT, "no such default", ns.write_sysctl,
+                 "net.mynewtcp.congestion_control", "nonesuch")
+    expect_error(errno.EPERM, "a restricted default", ns.write_sysctl,
+                 "net.mynewtcp.congestion_control", "dctcp")
+
+
+@case()
+def option_inq(context):
+    """With TCP_INQ each read says how much is left, and 1 at the end of the stream."""
+    client, server = context.connected()
+    server.setsockopt(SOL_TCP, 36, 1)
+    client.sendall(b"x" * 100)
+
+    def left(count):
+        _, control, _, _ = server.recvmsg(count, 64)
+        check_equal([(level, kind) for level, kind, _ in control], [(SOL_TCP, 36)],
+                    "control messages")
+        return struct.unpack("i", control[0][2])[0]
+
+    check_equal(left(40), 60, "octets left")
+    check_equal(left(60), 0, "octets left")
+    client.shutdown(socket.SHUT_WR)
+    check_equal(left(10), 1, "octets left at the end")
+
+
+@case()
+def option_window_clamp(context):
+    """A clamped listener's connections are offered no larger window."""
+    listener = context.listener(context.link.b)
+    listener.setsockopt(SOL_TCP, socket.TCP_WINDOW_CLAMP, 5000)
+    client = context.socket(context.link.a)
+    client.connect(context.address(context.link.b, 7000))
+    context.accept(listener)
+    client.setblocking(False)
+    client.send(b"x" * 100000)
+    window = struct.unpack("I", client.getsockopt(SOL_TCP, socket.TCP_INFO, 232)[228:232])[0]
+    check(0 < window <= 5000, f"a window of {window} octets is offered")
