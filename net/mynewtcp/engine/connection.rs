@@ -17,6 +17,7 @@ mod input;
 mod invariants;
 mod output;
 mod repair;
+mod tally;
 mod timeout;
 mod verbs;
 
@@ -125,6 +126,7 @@ pub struct Connection {
     advertised_mss: Mss,
     /// The peer's SYN carried a window scale.
     peer_scales: bool,
+    tally: tally::Tally,
 }
 
 /// What the user has asked for.
@@ -210,6 +212,7 @@ impl Connection {
             ts_offset: parameters.ts_offset,
             advertised_mss: parameters.advertised_mss,
             peer_scales: false,
+            tally: tally::Tally::default(),
         }
     }
 

@@ -1,6 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Payload: from and to the user. */
 
+/* Control messages */
+
+/* What the user sends with the data: checked, and then not needed. */
+__newtcp int newtcp_cmsg_send(struct sock *sk, struct msghdr *msg)
+{
+	struct sockcm_cookie cookie = { .tsflags = READ_ONCE(sk->sk_tsflags) };
+
+	return msg->msg_controllen ? sock_cmsg_send(sk, msg, &cookie) : 0;
+}
+
+__newtcp bool newtcp_wants_stamps(const struct sock *sk)
+{
+	return sock_flag(sk, SOCK_RCVTSTAMP) ||
+	       READ_ONCE(sk->sk_tsflags) & (SOF_TIMESTAMPING_SOFTWARE |
+					    SOF_TIMESTAMPING_RAW_HARDWARE);
+}
+
+__newtcp void newtcp_put_stamps(struct msghdr *msg, struct sock *sk,
+				struct sk_buff *skb)
+{
+	sock_recv_timestamp(msg, sk, skb);
+}
+
 /* Payload from the user */
 
 __newtcp struct page_frag *newtcp_page_frag(struct sock *sk)
@@ -81,11 +104,4 @@ __newtcp size_t newtcp_msg_left(const struct msghdr *msg)
 __newtcp struct iov_iter *newtcp_msg_iter(struct msghdr *msg)
 {
 	return &msg->msg_iter;
-}
-
-__newtcp int newtcp_check_cmsg(struct sock *sk, struct msghdr *msg)
-{
-	struct sockcm_cookie cookie = {};
-
-	return msg->msg_controllen ? sock_cmsg_send(sk, msg, &cookie) : 0;
 }

@@ -5,6 +5,7 @@
 use super::{
     bindings as b,
     proto::Protocol,
+    skb::SkbRef,
     sock::Sock, //
 };
 use core::marker::PhantomData;
@@ -101,6 +102,24 @@ impl Msg<'_> {
 }
 
 impl<E: Protocol> Sock<E> {
+    /// Checks the control messages of a `sendmsg()`.
+    pub(crate) fn check_control(&self, msg: &mut Msg<'_>) -> Result {
+        // SAFETY: Both are live.
+        to_result(unsafe { b::newtcp_cmsg_send(self.as_raw(), msg.as_raw()) })
+    }
+
+    /// The user wants to know when data has come (`SO_TIMESTAMP`, `SO_TIMESTAMPING`).
+    pub(crate) fn wants_stamps(&self) -> bool {
+        // SAFETY: `self` is live.
+        unsafe { b::newtcp_wants_stamps(self.as_raw()) }
+    }
+
+    /// Tells the user when `skb` has come.
+    pub(crate) fn put_stamps(&self, msg: &mut Msg<'_>, skb: &SkbRef) {
+        // SAFETY: All are live; the skb is only read, or stamped if it has no stamp.
+        unsafe { b::newtcp_put_stamps(msg.as_raw(), self.as_raw(), skb.as_raw()) };
+    }
+
     /// `recvmsg()` with [`flags::ERRQUEUE`].
     pub(crate) fn recv_errqueue(&self, msg: &mut Msg<'_>, len: usize) -> Result<usize> {
         // SAFETY: Both are live.

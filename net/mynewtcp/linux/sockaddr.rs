@@ -53,6 +53,9 @@ pub(super) unsafe fn read_for(
 ) -> Result<SocketAddr> {
     // SAFETY: By the contract; `read` has checked that a family is there.
     unsafe {
+        if family == AF_INET6 && usize::try_from(len)? < IN6_LEN_RFC2133 {
+            return Err(EINVAL);
+        }
         let parsed = read(addr, len)?;
         if (addr.cast::<u16>().read_unaligned() == AF_INET6) != (family == AF_INET6) {
             return Err(EAFNOSUPPORT);

@@ -14,6 +14,7 @@ use crate::linux::msg::{
     flags as msg_flags,
     Msg, //
 };
+use crate::linux::skb::SkBuff;
 use crate::linux::sock::{
     SockFlag,
     Wait, //
@@ -34,6 +35,11 @@ struct Reader {
     /// Where peeking begins, in octets of unread data.
     peek_from: usize,
     timeout: Timeout,
+    /// The buffer that was read last, if the user wants to know when it came and it is not in
+    /// the queue any more.
+    last: Option<SkBuff>,
+    /// The user wants to know.
+    stamps: bool,
 }
 
 /// Whether to go on reading.
@@ -62,6 +68,7 @@ pub(crate) fn recvmsg(sk: &Sock, msg: &mut Msg<'_>, len: usize, flags: u32) -> R
         Err(error) if reader.copied == 0 => return Err(error),
         Ok(()) | Err(_) => {}
     }
+    reader.tell_when(&mut sk, msg);
     if sk.endpoint().switches.inq {
         msg.put_control(SOL_TCP, TCP_CM_INQ, left_to_read(&sk));
     }
@@ -96,6 +103,8 @@ impl Reader {
             announced: 0,
             peek_from: sk.peek_offset(flags) as usize,
             timeout: sk.rcvtimeo(flags & msg_flags::DONTWAIT != 0),
+            last: None,
+            stamps: sk.wants_stamps(),
         }
     }
 
@@ -142,8 +151,14 @@ impl Reader {
                 skb.copy_to_msg(offset, msg, n)?;
             }
             skb.cb_mut::<Cb>().trim_front(n);
+            self.last = None;
             if n == len {
-                queues.receive_mut().drop_front();
+                let read = queues.receive_mut().pop_front();
+                if self.stamps {
+                    self.last = read;
+                } else {
+                    read.map(SkBuff::consume);
+                }
             }
             queues.sock().shared().take_unread(n);
             queues.sock().peek_offset_back(n);
@@ -175,6 +190,32 @@ impl Reader {
             }
         }
         Ok(())
+    }
+
+    /// Says when the last octet that was copied has come.
+    fn tell_when(&mut self, sk: &mut Owned<'_>, msg: &mut Msg<'_>) {
+        if !self.stamps || self.copied == 0 {
+            return;
+        }
+        if let Some(skb) = self.last.take() {
+            sk.put_stamps(msg, &skb);
+            skb.consume();
+            return;
+        }
+        let queues = sk.queues();
+        let mut before = if self.is_peeking() {
+            u32::try_from(self.peek_from + self.copied - 1).unwrap_or(u32::MAX)
+        } else {
+            0
+        };
+        for skb in queues.receive().iter() {
+            let &Cb { len, .. } = skb.cb();
+            if before < len {
+                queues.sock().put_stamps(msg, skb);
+                return;
+            }
+            before -= len;
+        }
     }
 
     /// What to do when the queue has no more for us.

@@ -33,6 +33,7 @@ pub(crate) fn sendmsg(sk: &Sock, msg: &mut Msg<'_>) -> Result<usize> {
     let mut timeout = sk.sndtimeo(flags & msg_flags::DONTWAIT != 0);
     let mut copied = 0;
     let outcome = wait_connected(&mut sk, &mut timeout)
+        .and_then(|()| sk.check_control(msg))
         .and_then(|()| queue_all(&mut sk, msg, flags, &mut timeout, &mut copied));
     match outcome {
         Err(error) if copied == 0 => Err(explain(&sk, error, flags)),

@@ -91,7 +91,13 @@ pub struct Info {
     /// Since data was last received.
     pub last_data_received: Delta,
     /// Octets that the peer has acknowledged.
-    pub bytes_acked: u32,
+    pub bytes_acked: u64,
+    /// Segments sent.
+    pub segs_out: u32,
+    /// Segments with payload sent.
+    pub data_segs_out: u32,
+    /// Octets of payload sent.
+    pub bytes_sent: u64,
     /// Octets received in order.
     pub bytes_received: u64,
     /// Segments received.
@@ -182,7 +188,10 @@ impl Connection {
             last_data_sent: now.since(snd.last_sent_at),
             last_received: now.since(rcv.last_at),
             last_data_received: now.since(rcv.ack.last_data_at()),
-            bytes_acked: snd.data_una().distance_from(snd.iss.plus(1)),
+            bytes_acked: self.tally.acknowledged(snd.flight_size_bytes()),
+            segs_out: self.tally.segments,
+            data_segs_out: self.tally.data_segments,
+            bytes_sent: self.tally.octets,
             bytes_received: rcv.tally.octets,
             segs_in: rcv.tally.segments,
             data_segs_in: rcv.tally.data_segments,

@@ -57,6 +57,7 @@ impl Connection {
             (Control::None | Control::Syn | Control::Fin, false) => Counter::OutSegs,
         };
         cx.shell.count(counter, transmit.segments());
+        self.tally.count(&transmit);
         Some(transmit)
     }
 

@@ -184,11 +184,6 @@ pub(super) unsafe extern "C" fn sendmsg<E: Protocol>(
     msg: *mut b::msghdr,
     len: usize,
 ) -> ffi::c_int {
-    // SAFETY: Both are live. Ancillary data that nobody understands is an error.
-    let err = unsafe { b::newtcp_check_cmsg(sk, msg) };
-    if err != 0 {
-        return err;
-    }
     // SAFETY: Both are live, and the message is this call's.
     let (sock, mut msg) = unsafe { (Sock::from_raw(sk), Msg::from_raw(msg)) };
     from_result(|| E::sendmsg(sock, &mut msg, len).map(|n| n as ffi::c_int))

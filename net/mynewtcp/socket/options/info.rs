@@ -51,10 +51,13 @@ mod at {
     pub(super) const MAX_PACING_RATE: usize = 112;
     pub(super) const BYTES_ACKED: usize = 120;
     pub(super) const BYTES_RECEIVED: usize = 128;
+    pub(super) const SEGS_OUT: usize = 136;
     pub(super) const SEGS_IN: usize = 140;
     pub(super) const NOTSENT: usize = 144;
     pub(super) const MIN_RTT: usize = 148;
     pub(super) const DATA_SEGS_IN: usize = 152;
+    pub(super) const DATA_SEGS_OUT: usize = 156;
+    pub(super) const BYTES_SENT: usize = 200;
     pub(super) const BYTES_RETRANS: usize = 208;
     pub(super) const DSACK_DUPS: usize = 216;
     pub(super) const REORD_SEEN: usize = 220;
@@ -140,7 +143,8 @@ impl Snapshot {
         self.put_micros(at::RTT, info.rtt);
         self.put_micros(at::RTTVAR, info.rttvar);
         self.put_u32(at::ADVMSS, info.advmss);
-        self.put_u64(at::BYTES_ACKED, u64::from(info.bytes_acked));
+        self.put_u64(at::BYTES_ACKED, info.bytes_acked);
+        self.fill_counts(info);
         self.put_u64(at::BYTES_RECEIVED, info.bytes_received);
         self.put_u32(at::NOTSENT, info.notsent);
         self.put_micros(at::MIN_RTT, info.min_rtt);
@@ -171,6 +175,12 @@ impl Snapshot {
         self.put_u64(at::BYTES_RETRANS, info.bytes_retrans);
         self.put_u32(at::DSACK_DUPS, info.dsack_dups);
         self.put_u32(at::REORD_SEEN, info.reord_seen);
+    }
+
+    fn fill_counts(&mut self, info: &Info) {
+        self.put_u32(at::SEGS_OUT, info.segs_out);
+        self.put_u32(at::DATA_SEGS_OUT, info.data_segs_out);
+        self.put_u64(at::BYTES_SENT, info.bytes_sent);
     }
 
     /// What is counted in segments there and in octets here.

@@ -12,6 +12,7 @@ from harness.netns import Namespace
 from harness.registry import Failure, case, check
 from oracle.compare import Explanations, differences
 from oracle.explained import EXPLAINED
+from oracle.more import more_scripts
 from oracle.scripts import all_scripts
 
 # Fewer means that a generator has gone wrong.
@@ -36,7 +37,7 @@ def run_all(context, door, complete):
     """Run the scripts; fails on differences without a reason, and, if this is the complete
     run, on reasons without a difference."""
     wanted = os.environ.get("ORACLE", "*")
-    scripts = [(number, script) for number, script in enumerate(all_scripts())
+    scripts = [(number, script) for number, script in enumerate([*all_scripts(), *more_scripts()])
                if fnmatch.fnmatchcase(script.name, wanted)]
     explanations = Explanations(EXPLAINED)
     unexplained = []

@@ -15,11 +15,14 @@ ADDRFORM = "the kernel turns only TCP's and UDP's IPv6 sockets into IPv4 ones"
 
 SNDBUF = "TCP grows it when the connection is made; here it grows when data is acknowledged"
 
+SYNS = "one SYN more: RFC 9293, 3.8.3, wants connect to try for three minutes at least"
+
 # Script, call, TCP's answer, NEW_TCP's answer, reason.
 EXPLAINED = (
     ("call outqnsd refused", "ioctl c outqnsd", "*", "0", LEFT),
     ("call outqnsd disconnected", "ioctl c outqnsd", "*", "0", LEFT),
     ("send oob *", "send c [03] 1", "[03]", "ENOTSUP", OOB),
+    ("option TCP_SYNCNT *", "getsockopt c 6 7", "6", "7", SYNS),
     ("send oob peer-closed", "*", "*", "*", OOB),
     ("SO_SNDBUF connected", "getsockopt c 1 7", "*", "16384", SNDBUF),
     ("option TCP_MAXSEG *", "getsockopt c 6 2", "3????", "*", SIZE),

@@ -151,8 +151,13 @@ class Machine:
         """recvmsg(2), without waiting; with the control messages and flags."""
         data, control, seen, _ = self.sockets[name].recvmsg(
             length, 256, flags | socket.MSG_DONTWAIT)
-        told = [f"{level}/{kind}:{len(body)}:{body[:4].hex()}" for level, kind, body in control]
+        told = [f"{level}/{kind}:{len(body)}" for level, kind, body in control]
         return f"{len(data)} bytes, flags {seen:#x}, control {told}"
+
+    def do_sendmsg(self, name, length, level, kind, body):
+        """sendmsg(2) with a control message, without waiting."""
+        return self.sockets[name].sendmsg([b"x" * length], [(level, kind, body)],
+                                          socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
     def do_shutdown(self, name, how):
         """shutdown(2)."""
@@ -178,7 +183,8 @@ class Machine:
 
     def do_setsockopt(self, name, level, option, value, length=None):
         """setsockopt(2) with an int or bytes, or a length of its own."""
-        raw = struct.pack("i", value) if isinstance(value, int) else value
+        raw = (struct.pack("I", value & 0xffffffff) if isinstance(value, int)
+               else value)
         if _libc.setsockopt(self.sockets[name].fileno(), level, option, raw,
                             len(raw) if length is None else length) != 0:
             raise OSError(ctypes.get_errno(), "setsockopt")
