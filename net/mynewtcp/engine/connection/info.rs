@@ -27,6 +27,32 @@ pub enum CaState {
     Loss = 4,
 }
 
+/// What has been sent, for the first time or again.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    /// Segments sent.
+    pub segments: u32,
+    /// Segments with payload sent.
+    pub data_segments: u32,
+    /// Octets of payload sent.
+    pub octets: u64,
+    /// Octets that the peer has acknowledged.
+    pub acknowledged: u64,
+}
+
+/// What has been received.
+#[derive(Clone, Copy, Debug)]
+pub struct Received {
+    /// Segments received.
+    pub segments: u32,
+    /// Segments with payload received.
+    pub data_segments: u32,
+    /// Segments that came out of order.
+    pub out_of_order: u32,
+    /// Octets received in order.
+    pub octets: u64,
+}
+
 /// A snapshot of one connection. Sizes are in octets.
 #[derive(Clone, Copy, Debug)]
 pub struct Info {
@@ -90,22 +116,6 @@ pub struct Info {
     pub last_received: Delta,
     /// Since data was last received.
     pub last_data_received: Delta,
-    /// Octets that the peer has acknowledged.
-    pub bytes_acked: u64,
-    /// Segments sent.
-    pub segs_out: u32,
-    /// Segments with payload sent.
-    pub data_segs_out: u32,
-    /// Octets of payload sent.
-    pub bytes_sent: u64,
-    /// Octets received in order.
-    pub bytes_received: u64,
-    /// Segments received.
-    pub segs_in: u32,
-    /// Segments with payload received.
-    pub data_segs_in: u32,
-    /// Segments that came out of order.
-    pub rcv_ooopack: u32,
     /// Round-trip time as the receiving half knows it.
     pub rcv_rtt: Delta,
     /// The most that was read in one round trip.
@@ -148,6 +158,10 @@ pub struct Info {
     pub window_limited: Delta,
     /// with the send buffer being the limit.
     pub buffer_limited: Delta,
+    /// What has been sent.
+    pub sent: Sent,
+    /// What has been received.
+    pub received: Received,
     /// Which timer is next.
     pub next_timer: Option<Timer>,
 }
@@ -188,14 +202,6 @@ impl Connection {
             last_data_sent: now.since(snd.last_sent_at),
             last_received: now.since(rcv.last_at),
             last_data_received: now.since(rcv.ack.last_data_at()),
-            bytes_acked: self.tally.acknowledged(snd.flight_size_bytes()),
-            segs_out: self.tally.segments,
-            data_segs_out: self.tally.data_segments,
-            bytes_sent: self.tally.octets,
-            bytes_received: rcv.tally.octets,
-            segs_in: rcv.tally.segments,
-            data_segs_in: rcv.tally.data_segments,
-            rcv_ooopack: rcv.tally.out_of_order,
             rcv_rtt: self.receiver_rtt(),
             rcv_space: rcv.tuning.space,
             rcv_ssthresh: rcv.tuning.ssthresh,
@@ -217,7 +223,28 @@ impl Connection {
             busy,
             window_limited,
             buffer_limited,
+            sent: self.sent(),
+            received: self.received(),
             next_timer: self.timers.next(),
+        }
+    }
+
+    fn sent(&self) -> Sent {
+        Sent {
+            segments: self.tally.segments,
+            data_segments: self.tally.data_segments,
+            octets: self.tally.octets,
+            acknowledged: self.tally.acknowledged(self.snd.flight_size_bytes()),
+        }
+    }
+
+    fn received(&self) -> Received {
+        let tally = &self.rcv.tally;
+        Received {
+            segments: tally.segments,
+            data_segments: tally.data_segments,
+            out_of_order: tally.out_of_order,
+            octets: tally.octets,
         }
     }
 

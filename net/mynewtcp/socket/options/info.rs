@@ -143,17 +143,17 @@ impl Snapshot {
         self.put_micros(at::RTT, info.rtt);
         self.put_micros(at::RTTVAR, info.rttvar);
         self.put_u32(at::ADVMSS, info.advmss);
-        self.put_u64(at::BYTES_ACKED, info.bytes_acked);
+        self.put_u64(at::BYTES_ACKED, info.sent.acknowledged);
         self.fill_counts(info);
-        self.put_u64(at::BYTES_RECEIVED, info.bytes_received);
+        self.put_u64(at::BYTES_RECEIVED, info.received.octets);
         self.put_u32(at::NOTSENT, info.notsent);
         self.put_micros(at::MIN_RTT, info.min_rtt);
         self.put_u32(at::RCV_SSTHRESH, info.rcv_ssthresh);
         self.put_micros(at::RCV_RTT, info.rcv_rtt);
         self.put_u32(at::RCV_SPACE, info.rcv_space);
-        self.put_u32(at::SEGS_IN, info.segs_in);
-        self.put_u32(at::DATA_SEGS_IN, info.data_segs_in);
-        self.put_u32(at::RCV_OOOPACK, info.rcv_ooopack);
+        self.put_u32(at::SEGS_IN, info.received.segments);
+        self.put_u32(at::DATA_SEGS_IN, info.received.data_segments);
+        self.put_u32(at::RCV_OOOPACK, info.received.out_of_order);
         self.fill_rates(info);
     }
 
@@ -178,9 +178,9 @@ impl Snapshot {
     }
 
     fn fill_counts(&mut self, info: &Info) {
-        self.put_u32(at::SEGS_OUT, info.segs_out);
-        self.put_u32(at::DATA_SEGS_OUT, info.data_segs_out);
-        self.put_u64(at::BYTES_SENT, info.bytes_sent);
+        self.put_u32(at::SEGS_OUT, info.sent.segments);
+        self.put_u32(at::DATA_SEGS_OUT, info.sent.data_segments);
+        self.put_u64(at::BYTES_SENT, info.sent.octets);
     }
 
     /// What is counted in segments there and in octets here.
