@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! One direction of a link: delay, jitter, loss (at random, in bursts, of chosen packets),
-//! reordering, duplication, corruption, a rate with a queue that marks and overflows, an MTU, and
-//! times when there is no way through.
+//! reordering, duplication, corruption, a rate with a queue that marks and overflows, an MTU, times
+//! when there is no way through, and times when everything takes longer.
 
 use mynewtcp_engine::engine::error::IcmpError;
 use mynewtcp_engine::engine::wire::Ecn;
@@ -46,6 +46,8 @@ pub struct Quality {
     pub black_hole: bool,
     /// When there is no way through.
     pub outage: Outage,
+    /// When everything takes longer.
+    pub spike: Spike,
 }
 
 /// A time when nothing passes.
@@ -57,6 +59,25 @@ pub struct Outage {
     pub len: u64,
     /// What the router says of it, if anything.
     pub icmp: Option<IcmpError>,
+}
+
+/// A time when everything takes longer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spike {
+    /// When it begins.
+    pub from: u64,
+    /// How long it is; 0 for none.
+    pub len: u64,
+    /// Additional time that packets need which leave the queue then.
+    pub extra: u64,
+    /// Later packets overtake them; otherwise they wait for them.
+    pub overtaken: bool,
+}
+
+impl Spike {
+    fn meets(&self, at: u64) -> bool {
+        at >= self.from && at - self.from < self.len
+    }
 }
 
 /// What became of a packet.
@@ -85,6 +106,8 @@ pub struct Link {
     pub overflowed: u64,
     /// Packets marked by the queue.
     pub marked: u64,
+    /// Longest time that a packet has waited in the queue.
+    pub longest_wait: u64,
 }
 
 impl Link {
@@ -102,6 +125,7 @@ impl Link {
             data_packets: 0,
             overflowed: 0,
             marked: 0,
+            longest_wait: 0,
         }
     }
 
@@ -171,6 +195,7 @@ impl Link {
             self.overflowed += 1;
             return None;
         }
+        self.longest_wait = self.longest_wait.max(wait);
         if self.quality.mark > 0 && wait > self.quality.mark {
             if packet.ecn.is_capable() {
                 self.marked += u64::from(packet.ecn != Ecn::Ce);
@@ -187,7 +212,12 @@ impl Link {
             return leaves + self.quality.delay + late;
         }
         let jitter = self.rng.range(0, self.quality.jitter);
-        let arrival = (leaves + self.quality.delay + jitter).max(self.last_arrival);
+        let Quality { delay, spike, .. } = self.quality;
+        let extra = if spike.meets(leaves) { spike.extra } else { 0 };
+        let arrival = (leaves + delay + jitter + extra).max(self.last_arrival);
+        if extra > 0 && spike.overtaken {
+            return arrival;
+        }
         self.last_arrival = arrival;
         arrival
     }

@@ -163,7 +163,7 @@ impl World {
         Err(judge::stuck(&self.hosts))
     }
 
-    /// Runs it for so long. `true` if nothing more will happen.
+    /// Runs it until then, and may go on later. `true` if nothing more will happen.
     pub fn run_until(&mut self, limit: u64) -> Result<bool, String> {
         for who in 0..self.hosts.len() {
             self.settle(who)?;
@@ -171,16 +171,18 @@ impl World {
         for n in 0..self.injectors.len() {
             self.schedule_attack(n);
         }
-        while let Some(Queued { at, event }) = self.queue.pop() {
-            let (at, _) = at.0;
-            if self.is_stale(at, &event) {
-                continue;
-            }
-            self.now = at;
-            self.events += 1;
-            if at > limit || self.events > EVENT_LIMIT {
+        while let Some(next) = self.queue.peek() {
+            let (at, _) = next.at.0;
+            let stale = self.is_stale(at, &next.event);
+            if !stale && (at > limit || self.events > EVENT_LIMIT) {
                 return Ok(false);
             }
+            let event = self.queue.pop().map(|next| next.event);
+            let Some(event) = event.filter(|_| !stale) else {
+                continue;
+            };
+            self.now = at;
+            self.events += 1;
             if let Some(who) = self.step(event)? {
                 self.settle(who)?;
             }

@@ -9,7 +9,8 @@ use mynewtcp_engine::engine::seq::Mss;
 use mynewtcp_engine::engine::time::Delta;
 use mynewtcp_sim::link::{
     Outage,
-    Quality, //
+    Quality,
+    Spike, //
 };
 use mynewtcp_sim::scenario::{
     Closing,
@@ -47,6 +48,12 @@ const CLEAN: Quality = Quality {
         from: 0,
         len: 0,
         icmp: None,
+    },
+    spike: Spike {
+        from: 0,
+        len: 0,
+        extra: 0,
+        overtaken: false,
     },
 };
 

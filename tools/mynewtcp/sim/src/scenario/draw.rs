@@ -22,7 +22,8 @@ use crate::attack::{
 };
 use crate::link::{
     Outage,
-    Quality, //
+    Quality,
+    Spike, //
 };
 use crate::rng::Rng;
 use crate::scenario::{
@@ -68,6 +69,9 @@ impl Scenario {
         };
         scenario.complicate(&mut rng);
         scenario.blacken(&mut rng);
+        for link in &mut scenario.links {
+            link.spike = spike(&mut rng);
+        }
         scenario
     }
 
@@ -230,6 +234,19 @@ fn quality(rng: &mut Rng) -> Quality {
         mtu_at: rng.octaves(MS, 2 * SECOND),
         black_hole: false,
         outage: outage(rng),
+        spike: Spike::default(),
+    }
+}
+
+fn spike(rng: &mut Rng) -> Spike {
+    if !rng.chance(200) {
+        return Spike::default();
+    }
+    Spike {
+        from: rng.octaves(MS, 2 * SECOND),
+        len: rng.octaves(MS, SECOND),
+        extra: rng.octaves(MS, 3 * SECOND),
+        overtaken: rng.chance(500),
     }
 }
 
