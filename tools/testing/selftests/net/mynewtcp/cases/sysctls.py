@@ -178,8 +178,9 @@ def sysctl_abort_on_overflow(context):
 
 @case(families=("newtcp",))
 def sysctl_max_syn_backlog(context):
-    """A listener keeps no more half-open connections than that."""
+    """A listener that sends no cookies keeps no more half-open connections than that."""
     ns = context.link.b.ns
+    ns.write_sysctl("net.mynewtcp.syncookies", 0)
     ns.write_sysctl("net.mynewtcp.max_syn_backlog", 2)
     listener = context.listener(context.link.b, backlog=64)
     context.link.cut(context.link.b)
