@@ -111,7 +111,7 @@ pub fn hex(word: &str, out: &mut [u8]) -> Result<usize, &'static str> {
     }
     for (pair, slot) in pairs.zip(out) {
         if let [high, low] = *pair {
-            *slot = (digit(high)? << 4 | digit(low)?) as u8;
+            *slot = ((digit(high)? << 4) | digit(low)?) as u8;
         }
     }
     Ok(count)

@@ -196,11 +196,9 @@ impl Link {
             return None;
         }
         self.longest_wait = self.longest_wait.max(wait);
-        if self.quality.mark > 0 && wait > self.quality.mark {
-            if packet.ecn.is_capable() {
-                self.marked += u64::from(packet.ecn != Ecn::Ce);
-                packet.ecn = Ecn::Ce;
-            }
+        if self.quality.mark > 0 && wait > self.quality.mark && packet.ecn.is_capable() {
+            self.marked += u64::from(packet.ecn != Ecn::Ce);
+            packet.ecn = Ecn::Ce;
         }
         self.busy_until = start + packet.len() * self.quality.per_octet;
         Some(self.busy_until)
