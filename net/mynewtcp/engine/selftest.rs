@@ -120,6 +120,7 @@ vectors! {
     repair::real_timeout_stays,
     repair::eifel_takes_back,
     repair::reported_duplicates_take_back,
+    repair::marks_are_not_taken_back,
     repair::reduction_follows_delivery,
     repair::dust_is_not_kept,
     repair::reneging_peer_is_not_waited_for,

@@ -65,6 +65,11 @@ impl Connection {
         self.congestion.detail()
     }
 
+    /// Acknowledgments echo a mark at present: DCTCP.CE of RFC 8257 for those who echo exactly.
+    pub fn echoes_mark(&self) -> bool {
+        self.ecn.echo
+    }
+
     /// What the shell asks of pacing. It may say so as often as it likes.
     pub fn set_pacing(&mut self, limits: PacingLimits) {
         self.snd.pacer.set_limits(limits);
@@ -166,6 +171,8 @@ impl Connection {
         delivered: u32,
     ) {
         cx.shell.count(Counter::EcnEchoes, 1);
+        // Of a recovery that has begun with this acknowledgment, too.
+        self.snd.undo.require();
         if self.snd.recovery.phase == Phase::Open && self.snd.flight_size_bytes() > 0 {
             cx.shell.count(Counter::EcnReductions, 1);
             self.enter_cwr(cx, flight, delivered);

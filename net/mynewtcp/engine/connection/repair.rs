@@ -52,6 +52,9 @@ impl Connection {
             self.note_reordering(cx, report);
         }
         self.judge_probe(cx, report);
+        if report.ece {
+            self.snd.undo.require();
+        }
         let was_repairing = self.snd.recovery.is_repairing();
         let mut delivered = delivery.bytes;
         let ended = self.advance_phase(cx, report, &mut delivered);
@@ -272,7 +275,11 @@ impl Connection {
             },
             1,
         );
-        if self.snd.recovery.phase != Phase::Cwr {
+        if self.snd.recovery.phase == Phase::Cwr {
+            let una = self.snd.data_una();
+            self.snd.undo.begin(self.window, una, 0);
+            self.snd.undo.require();
+        } else {
             self.begin_reduction(cx, Cause::Loss, flight, delivered);
         }
         self.snd.recovery.enter_recovery(self.snd.nxt);
@@ -287,6 +294,7 @@ impl Connection {
         delivered: u32,
     ) {
         self.begin_reduction(cx, Cause::Mark, flight, delivered);
+        self.snd.undo.disarm();
         self.snd.recovery.enter_cwr(self.snd.nxt);
     }
 

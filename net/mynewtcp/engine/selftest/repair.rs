@@ -3,6 +3,7 @@
 //! Loss detection by time, probes, and reductions that are taken back.
 
 use crate::engine::config::Config;
+use crate::engine::congestion::ecn::EcnMode;
 use crate::engine::connection::info::{
     CaState,
     Info, //
@@ -38,28 +39,39 @@ const FULL: u32 = MSS as u32;
 struct Path {
     end: End,
     timestamps: bool,
+    /// The peer echoes a mark of congestion.
+    ece: bool,
 }
 
 impl Path {
     fn new(sack: bool, timestamps: bool) -> Result<Self, &'static str> {
-        let config = Config {
+        Self::with(Config {
             sack,
             timestamps,
             ..PLAIN
-        };
+        })
+    }
+
+    fn with(config: Config) -> Result<Self, &'static str> {
+        let (sack, timestamps) = (config.sack, config.timestamps);
         let mut end = End::new(config, ISS);
         end.with(|connection, cx| connection.connect(cx))
             .map_err(|_| "connect was refused")?;
-        end.transmit("no SYN")?;
+        let syn = end.transmit("no SYN")?;
         end.now = end.now.after(RTT);
         let mut answer = segment(Control::Syn, IRS, Some(ISS.plus(1)), 0);
         // What remains is MSS, with timestamps or without.
         answer.options.mss = Some(Mss::new(MSS));
         answer.options.sack_permitted = sack;
         answer.options.timestamps = timestamps.then_some(Timestamps { val: 1, ecr: 0 });
+        answer.ece = syn.ece;
         end.receive(&answer);
         end.transmit("the SYN-ACK is not acknowledged")?;
-        Ok(Self { end, timestamps })
+        Ok(Self {
+            end,
+            timestamps,
+            ece: false,
+        })
     }
 
     fn info(&mut self) -> Info {
@@ -110,6 +122,7 @@ impl Path {
             sack.push(SeqRange::new(at(start), (end - start) * full));
         }
         ack.options.sack = sack;
+        ack.ece = self.ece;
         if self.timestamps {
             let sent_at = self.end.now.before(age);
             // The clock of the vectors has an offset of 7.
@@ -331,6 +344,40 @@ pub fn reported_duplicates_take_back() -> Outcome {
     let info = path.info();
     ensure(info.dsack_dups == 1, "the report was not taken")?;
     ensure(info.ssthresh == u32::MAX, "not taken back")
+}
+
+/// RFC 3168, 6.1.2: a mark asks for a smaller window whether anything was lost or not, before the
+/// recovery, with what began it, or in the middle of it.
+pub fn marks_are_not_taken_back() -> Outcome {
+    for marked in 0..=3 {
+        let mut path = Path::with(Config {
+            sack: true,
+            ecn: EcnMode::On,
+            ..PLAIN
+        })?;
+        path.send(10)?;
+        path.pass(RTT);
+        path.ece = marked == 0;
+        path.hear(1, &[], RTT);
+        path.ece = marked == 1;
+        path.hear(1, &[(2, 6)], RTT);
+        path.repeats(1, "not repaired")?;
+        path.ece = marked == 2;
+        path.hear(1, &[(2, 7)], RTT);
+        path.ece = false;
+        path.drain()?;
+        path.hear(10, &[], RTT);
+        ensure(path.info().ssthresh <= 10 * FULL, "not reduced")?;
+        path.pass(RTT);
+        path.hear(10, &[(1, 2)], RTT);
+        let info = path.info();
+        ensure(info.dsack_dups == 1, "the report was not taken")?;
+        ensure(info.ca_state == CaState::Open, "not Open")?;
+        let restored = info.ssthresh == u32::MAX;
+        ensure(restored == (marked == 3), "a mark was taken back")?;
+        path.check()?;
+    }
+    Ok(())
 }
 
 /// RFC 9937: with half of a large window lost, no burst follows.

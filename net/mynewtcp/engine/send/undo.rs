@@ -25,6 +25,8 @@ pub(crate) struct Undo {
     stamp: u32,
     /// There is something to take back.
     is_armed: bool,
+    /// The peer has echoed a mark of congestion as well.
+    is_required: bool,
     /// Something has been sent again since.
     has_repeated: bool,
 }
@@ -50,6 +52,7 @@ impl Undo {
             unreported: 0,
             stamp: 0,
             is_armed: false,
+            is_required: false,
             has_repeated: false,
         }
     }
@@ -62,6 +65,7 @@ impl Undo {
             marker: una,
             unreported: outstanding,
             is_armed: true,
+            is_required: false,
             has_repeated: outstanding > 0,
             ..*self
         };
@@ -115,11 +119,31 @@ impl Undo {
         self.is_armed
     }
 
-    /// Takes it back: cwnd and ssthresh are at least what they were.
-    pub(crate) fn restore(&mut self, window: &mut Window) {
+    /// The peer echoes a mark of congestion: whether anything was lost or not, the window is too
+    /// large.
+    ///
+    ///   "The indication of congestion should be treated just as a congestion loss in
+    ///   non-ECN-Capable TCP." (RFC 3168, 6.1.2)
+    pub(crate) fn require(&mut self) {
+        self.is_required = true;
+    }
+
+    /// The reduction was for a mark alone: there is no mistake in it.
+    pub(crate) fn disarm(&mut self) {
         self.is_armed = false;
+    }
+
+    /// Takes it back: cwnd and ssthresh are at least what they were. `false` if they had to be
+    /// reduced anyhow.
+    #[must_use]
+    pub(crate) fn restore(&mut self, window: &mut Window) -> bool {
+        self.is_armed = false;
+        if self.is_required {
+            return false;
+        }
         window.cwnd_bytes = window.cwnd_bytes.max(self.prior.cwnd_bytes);
         window.ssthresh_bytes = window.ssthresh_bytes.max(self.prior.ssthresh_bytes);
+        true
     }
 
     /// SND.UNA is `una`: a marker far behind would in the end seem to lie ahead.
@@ -166,7 +190,7 @@ mod tests {
             cwnd_bytes: 1000,
             ssthresh_bytes: 5000,
         };
-        undo.restore(&mut window);
+        assert!(undo.restore(&mut window));
         assert_eq!(window, PRIOR);
         assert!(!undo.is_all_reported());
     }

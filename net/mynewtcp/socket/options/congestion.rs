@@ -65,7 +65,12 @@ pub(super) fn get(sk: &Sock, out: OptOut<'_>) -> Result {
 /// What the algorithm tells of itself: nothing, or `struct tcp_dctcp_info`.
 pub(super) fn get_info(sk: &Sock, out: OptOut<'_>) -> Result {
     let detail = with_connection(&mut sk.lock(), |connection, _| {
-        (connection.congestion_detail(), connection.uses_ecn())
+        let marked = connection.echoes_mark();
+        (
+            connection.congestion_detail(),
+            connection.uses_ecn(),
+            marked,
+        )
     });
     let Some((
         Detail::Dctcp {
@@ -74,6 +79,7 @@ pub(super) fn get_info(sk: &Sock, out: OptOut<'_>) -> Result {
             acked_bytes,
         },
         uses_ecn,
+        marked,
     )) = detail
     else {
         return out.write_bytes(&[]);
@@ -81,8 +87,7 @@ pub(super) fn get_info(sk: &Sock, out: OptOut<'_>) -> Result {
     let mut bytes = [0; 16];
     let members: [&[u8]; 5] = [
         &u16::from(uses_ecn).to_ne_bytes(),
-        // dctcp_ce_state is the receiver's, and not told.
-        &[0; 2],
+        &u16::from(marked).to_ne_bytes(),
         &u32::from(alpha).to_ne_bytes(),
         &marked_bytes.to_ne_bytes(),
         &acked_bytes.to_ne_bytes(),

@@ -27,15 +27,19 @@ impl Connection {
         true
     }
 
-    /// The window is what it was, and nothing is held to be lost.
+    /// Nothing is held to be lost, and the window is what it was, unless a mark of congestion
+    /// asked for less.
     fn undo<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         let una = self.snd.data_una();
         self.snd.board.unmark_lost(cx.shell, una);
-        self.snd.undo.restore(&mut self.window);
-        let mss = self.snd.size.mss();
-        self.window.raise_to(mss);
-        self.congestion.on_undo();
-        self.ecn.on_undone();
+        if self.snd.undo.restore(&mut self.window) {
+            let mss = self.snd.size.mss();
+            self.window.raise_to(mss);
+            self.congestion.on_undo();
+            self.ecn.on_undone();
+        } else if self.snd.recovery.is_reducing() {
+            self.end_reduction();
+        }
         self.snd.recovery.leave();
     }
 

@@ -61,7 +61,7 @@ def congestion_control_has_a_name(context):
 
 @case(families=("newtcp",))
 def congestion_control_is_restricted(context):
-    """DCTCP is for administrators, and tells of itself."""
+    """DCTCP is for administrators, and tells of itself and of the last mark that came."""
     sock = context.socket(context.link.a)
 
     def as_nobody(_tell):
@@ -81,8 +81,16 @@ def congestion_control_is_restricted(context):
     check(info(sock)[5] & OPT_ECN, "DCTCP asks for ECN whatever the knob says")
     told = sock.getsockopt(SOL_TCP, TCP_CC_INFO, 64)
     check_equal(struct.unpack_from("HHI", told), (1, 0, 1024), "what DCTCP begins with")
-    sock.sendall(b"x" * 1000)
-    receive_exactly(server, 1000)
+    for marked in (1, 0):
+        if marked:
+            context.link.a.ns.run(["tc", "qdisc", "add", "dev", "a0", "root",
+                                   "netem", "loss", "100%", "ecn"])
+        else:
+            context.link.a.ns.run(["tc", "qdisc", "del", "dev", "a0", "root"])
+        sock.sendall(b"x" * 1000)
+        receive_exactly(server, 1000)
+        told = struct.unpack_from("HH", server.getsockopt(SOL_TCP, TCP_CC_INFO, 64))
+        check_equal(told, (1, marked), "what its receiver knows of marks")
 
 
 @case()
