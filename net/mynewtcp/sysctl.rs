@@ -190,7 +190,7 @@ table! {
     namespace abort_on_overflow(flag, 0..=U8, 0): |t, v| t.config.abort_on_overflow = v != 0;
     /// Octets, header options included, with which the search for the largest segment begins.
     namespace base_mss(bytes, 0..=U16, 1024): |t, v| t.config.base_mss = v as u16;
-    /// The congestion control that anybody may choose; the others take ``CAP_NET_ADMIN``. Can be written in the first namespace.
+    /// The congestion control that anybody may choose; the others take ``CAP_NET_ADMIN``. One list for the host, that only the first namespace can write.
     words allowed_congestion_control(First): words(congestion::allowed, congestion::set_allowed);
     /// The congestion control that there is.
     words available_congestion_control(No): words(congestion::available, congestion::refuse);

@@ -22,7 +22,6 @@ use crate::linux::lock::{
     new_bh_lock,
     BhLock, //
 };
-use crate::sysctl::congestion::Allowed;
 
 /// The values of a namespace.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,8 +30,6 @@ pub(crate) struct Tunables {
     pub(crate) config: Config,
     /// Octets not yet transmitted from which on a socket counts as full.
     pub(crate) notsent_lowat: u32,
-    /// The congestion control that anybody may choose.
-    pub(crate) allowed: Allowed,
 }
 
 impl Tunables {
@@ -40,7 +37,6 @@ impl Tunables {
     pub(crate) const DEFAULT: Self = Self {
         config: Config::DEFAULT,
         notsent_lowat: u32::MAX,
-        allowed: Allowed::UNRESTRICTED,
     };
 }
 

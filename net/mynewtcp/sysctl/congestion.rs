@@ -4,10 +4,18 @@
 //! the default may be chosen by anybody from then on.
 
 use kernel::prelude::*;
+use kernel::sync::atomic::{
+    Atomic,
+    Relaxed, //
+};
 
 use crate::engine::congestion::Kind;
 use crate::linux::sysctl::Text;
 use crate::tuning::Tunables;
+
+/// What anybody may choose, on the whole host as with TCP. Only the first namespace changes it,
+/// under the lock of its tunables.
+static ALLOWED: Atomic<u32> = Atomic::new(Allowed::UNRESTRICTED.0);
 
 /// A set of [`Kind`]s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +26,7 @@ impl Allowed {
     const NONE: Self = Self(0);
 
     /// Those that are fit for any network.
-    pub(crate) const UNRESTRICTED: Self = {
+    const UNRESTRICTED: Self = {
         let (mut set, mut i) = (Self::NONE, 0);
         while i < Kind::ALL.len() {
             if !Kind::ALL[i].is_restricted() {
@@ -28,6 +36,11 @@ impl Allowed {
         }
         set
     };
+
+    /// Those that anybody may choose now.
+    pub(crate) fn now() -> Self {
+        Self(ALLOWED.load(Relaxed))
+    }
 
     fn place(kind: Kind) -> usize {
         Kind::ALL
@@ -56,22 +69,23 @@ pub(super) fn refuse(_: &mut Tunables, _: &[u8], _: bool) -> Result {
     Err(EPERM)
 }
 
-pub(super) fn allowed(tunables: &Tunables, text: &mut Text) {
+pub(super) fn allowed(_: &Tunables, text: &mut Text) {
+    let allowed = Allowed::now();
     for &kind in Kind::ALL {
-        if tunables.allowed.has(kind) {
+        if allowed.has(kind) {
             text.push(kind.name());
         }
     }
 }
 
-pub(super) fn set_allowed(tunables: &mut Tunables, words: &[u8], _first: bool) -> Result {
+pub(super) fn set_allowed(_: &mut Tunables, words: &[u8], _first: bool) -> Result {
     let mut set = Allowed::NONE;
     for word in words.split(u8::is_ascii_whitespace) {
         if !word.is_empty() {
             set = set.with(Kind::by_name(word).ok_or(ENOENT)?);
         }
     }
-    tunables.allowed = set;
+    ALLOWED.store(set.0, Relaxed);
     Ok(())
 }
 
@@ -81,10 +95,13 @@ pub(super) fn default(tunables: &Tunables, text: &mut Text) {
 
 pub(super) fn set_default(tunables: &mut Tunables, words: &[u8], first: bool) -> Result {
     let kind = Kind::by_name(words.trim_ascii()).ok_or(ENOENT)?;
-    if !first && !tunables.allowed.has(kind) {
-        return Err(EPERM);
+    let allowed = Allowed::now();
+    if !allowed.has(kind) {
+        if !first {
+            return Err(EPERM);
+        }
+        ALLOWED.store(allowed.with(kind).0, Relaxed);
     }
     tunables.config.congestion = kind;
-    tunables.allowed = tunables.allowed.with(kind);
     Ok(())
 }

@@ -17,6 +17,7 @@ use crate::linux::sockopt::{
     OptOut, //
 };
 use crate::socket::options::values::wish;
+use crate::sysctl::congestion::Allowed;
 
 /// Octets of a name, the one that ends it included (`TCP_CA_NAME_MAX`).
 const NAME_MAX: usize = 16;
@@ -32,8 +33,7 @@ pub(super) fn set(sk: &Sock, value: OptIn<'_>) -> Result {
     let name = given.split(|&octet| octet == 0).next().unwrap_or_default();
     let kind = Kind::by_name(name).ok_or(ENOENT)?;
     let mut sk = sk.lock();
-    let is_allowed = sk.endpoint().get_mut().values().allowed.has(kind);
-    if !is_allowed && !sk.may_administer_net() {
+    if !Allowed::now().has(kind) && !sk.may_administer_net() {
         return Err(EPERM);
     }
     wish(&mut sk, |wishes| wishes.congestion = Some(kind))?;

@@ -93,6 +93,38 @@ def congestion_control_is_restricted(context):
         check_equal(told, (1, marked), "what its receiver knows of marks")
 
 
+@case(families=("newtcp",), versions=(4,))
+def congestion_control_is_allowed_by_the_host(context):
+    """The first namespace says what anybody may choose, and that goes for all of them."""
+    path = "/proc/sys/net/mynewtcp/allowed_congestion_control"
+    ns = context.link.a.ns
+    sock = context.socket(context.link.a)
+
+    def write(words):
+        with open(path, "w", encoding="ascii") as file:
+            file.write(words)
+
+    def as_nobody(_tell):
+        os.setuid(NOBODY)
+        choose(sock, "dctcp")
+
+    expect_error(errno.EACCES, "written elsewhere", ns.write_sysctl,
+                 "net.mynewtcp.allowed_congestion_control", "reno")
+    expect_error(errno.ENOENT, "a name that nobody has", write, "cubic nonesuch")
+    check_equal(ns.read(path).split(), ["cubic", "reno"], "the list after a mistake")
+    write("reno dctcp cubic")
+    try:
+        check_equal(ns.read(path).split(), ["cubic", "reno", "dctcp"], "the list")
+        pid, reader = context.fork(as_nobody)
+        os.close(reader)
+        check_equal(context.reap(pid), 0, "status of the child")
+        check_equal(algorithm(sock), "dctcp", "chosen by nobody in particular")
+        ns.write_sysctl("net.mynewtcp.congestion_control", "dctcp")
+        check_equal(algorithm(context.socket(context.link.a)), "dctcp", "the default")
+    finally:
+        write("cubic reno")
+
+
 @case()
 def ecn_marks_take_the_place_of_losses(context):
     """A queue that marks: its marks come back, and all arrives."""
