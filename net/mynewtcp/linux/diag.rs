@@ -12,6 +12,7 @@ use super::{
         Ip, //
     },
     bindings as b,
+    compat::prelude::*,
     demux::{
         self,
         Entry,
@@ -45,7 +46,6 @@ use kernel::{
         to_result, //
     },
     ffi,
-    prelude::*,
     sync::{
         atomic::Relaxed,
         rcu, //
