@@ -46,6 +46,20 @@ def _selftest(repo, kernel, timeout, only=(), name="", long=False):
     )
 
 
+def _goodput(repo, name, rounds, long=False):
+    """In virtual time: processors cost nothing, and every machine finds the same."""
+    suite = "/mnt/src/tools/testing/selftests/net/mynewtcp/run.py"
+    return Stage(
+        name,
+        f"NEW_TCP's goodput over bad links is no less than TCP's, {rounds} rounds",
+        (f"{repo}/scripts/vm", "--kernel", "um", "--append", "time-travel=inf-cpu",
+         "--timeout", "3600", "--", "env", f"NEWTCP_GOODPUT_ROUNDS={rounds}",
+         suite, "--strict", "--only", "goodput_*"),
+        ("kernel-um",),
+        long=long,
+    )
+
+
 def _kunit(repo, kernel):
     return Stage(
         f"kunit-{kernel}",
@@ -109,6 +123,7 @@ def _stages(repo):
     )
     yield _kunit(repo, "um")
     yield _selftest(repo, "um", 1200)
+    yield _goodput(repo, "goodput", 7)
     yield Stage("docs", "the documents and their commands", (f"{scripts}/docs",), ("kernel-um",))
     yield _kunit(repo, "x86")
     yield _selftest(repo, "x86", 1800, EMULATED)
@@ -126,6 +141,7 @@ def _long_stages(repo):
     scripts = f"{repo}/scripts"
     _, simulate, explore = _programs(scripts)
     yield _selftest(repo, "x86", 7200, name="selftest-x86-all", long=True)
+    yield _goodput(repo, "goodput-long", 41, long=True)
     yield Stage(
         "sim-long", "100,000 simulated runs", (*simulate, "100000"), ("sim",), long=True
     )
