@@ -173,7 +173,7 @@ impl Connection {
         cx.shell.count(Counter::EcnEchoes, 1);
         // Of a recovery that has begun with this acknowledgment, too.
         self.snd.undo.require();
-        if self.snd.recovery.phase == Phase::Open && self.snd.flight_size_bytes() > 0 {
+        if self.snd.recovery.phase == Phase::Open && flight > 0 {
             cx.shell.count(Counter::EcnReductions, 1);
             self.enter_cwr(cx, flight, delivered);
         }

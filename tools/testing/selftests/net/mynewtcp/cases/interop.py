@@ -13,8 +13,9 @@ import threading
 
 from harness.context import LINGER_ABORT, expect_error, pattern, receive_exactly
 from harness.gateway import (
-    PORT, SACK, TIMESTAMPS, WINDOW_SCALE, check_negotiated, interop, segment_size,
+    ECN, PORT, SACK, TIMESTAMPS, WINDOW_SCALE, check_negotiated, interop, segment_size,
 )
+from harness.knobs import set_knob
 from harness.registry import check, check_equal
 
 ALL = TIMESTAMPS | SACK | WINDOW_SCALE
@@ -138,6 +139,45 @@ def bulk_through_loss(context, meeting):
     both_ways(ends, BULK)
     check(meeting.our_counter("SackRecovery", "TCPSackRecovery") > 0, "we never repaired by SACK")
     check(meeting.their_counter("TCPSackRecovery") > 0, "TCP never repaired by SACK")
+
+
+@interop()
+def ecn(context, meeting):
+    """ECN is agreed on if both sides want it, and marks make the window smaller, either way."""
+    link = context.link
+    set_knob(context, link.a, "ecn", 1)
+    link.b.ns.write_sysctl("net.ipv4.tcp_ecn", 0)
+    with meeting.part("TCP without ECN") as ends:
+        check_negotiated(meeting, ALL)
+        both_ways(ends, 100000)
+    link.b.ns.write_sysctl("net.ipv4.tcp_ecn", 1)
+    for name, way, side in (("ours", 1, link.a), ("TCP's", -1, link.b)):
+        with meeting.part(f"{name} marked") as ends:
+            check_negotiated(meeting, ALL | ECN)
+            sender, receiver = ends[::way]
+            be_marked(context, side, sender, receiver)
+    check_equal(meeting.our_counter("SackRecovery", "TCPSackRecovery"), 0, "our recoveries")
+    check_equal(meeting.their_counter("TCPSackRecovery"), 0, "TCP's recoveries")
+
+
+def be_marked(context, side, sender, receiver):
+    """Send through a queue that marks where others lose, until a mark has come back."""
+    def figure(offset):
+        told = sender.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 236)
+        return struct.unpack_from("I", told, offset)[0]
+    delivered_ce, ssthresh = 196, 76
+    check_equal(figure(delivered_ce), 0, "marks before there were any")
+    never = figure(ssthresh)
+    context.link.netem(side, "limit", "20000", "loss", "20%", "ecn")
+    data = pattern(50000, seed=13)
+    for _ in range(200):
+        sender.sendall(data)
+        check(receive_exactly(receiver, len(data)) == data, "wrong bytes")
+        if figure(delivered_ce):
+            break
+    context.link.netem(side, "limit", "20000")
+    check(figure(delivered_ce) > 0, "no mark was echoed")
+    check(figure(ssthresh) < never, "marks did not make the window smaller")
 
 
 @interop(versions=(4,), timeout=60)
