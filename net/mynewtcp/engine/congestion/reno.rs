@@ -20,13 +20,23 @@ pub struct Reno {
 
 impl Reno {
     /// Congestion avoidance: "1 full-sized segment per round-trip time" (RFC 5681, 3.1).
+    ///
+    /// A round trip acknowledges as many whole segments as the window has room for. What is left
+    /// of it after a reduction never is acknowledged, so that it must not be waited for.
     fn avoid(&mut self, window: &mut Window, mss: Mss, acked: u32) {
+        let usable = whole_segments(window.cwnd_bytes, mss);
         self.acked_bytes = self.acked_bytes.saturating_add(acked);
-        if self.acked_bytes >= window.cwnd_bytes {
-            self.acked_bytes = self.acked_bytes.saturating_sub(window.cwnd_bytes);
+        if self.acked_bytes >= usable {
+            self.acked_bytes = self.acked_bytes.saturating_sub(usable);
             window.widen(mss.octets());
         }
     }
+}
+
+/// `octets` without those that make no segment, but one segment at least.
+fn whole_segments(octets: u32, mss: Mss) -> u32 {
+    let mss = mss.octets();
+    (octets / mss).max(1).saturating_mul(mss)
 }
 
 impl Algorithm for Reno {
@@ -106,6 +116,22 @@ mod tests {
             reno.on_ack(&mut window, MSS, &sample(536, 5360));
         }
         assert_eq!(window.cwnd_bytes, 11 * 536);
+    }
+
+    /// Six segments and a half hold six: they are what a round trip acknowledges.
+    #[test]
+    fn a_part_of_a_segment_does_not_slow_avoidance() {
+        let mut reno = Reno::new();
+        let mut window = Window {
+            cwnd_bytes: 3484,
+            ssthresh_bytes: 3484,
+        };
+        for round in 6..10 {
+            assert_eq!(window.cwnd_bytes, round * 536 + 268);
+            for _ in 0..round {
+                reno.on_ack(&mut window, MSS, &sample(536, 3216));
+            }
+        }
     }
 
     #[test]

@@ -79,6 +79,9 @@ impl Connection {
         if self.state.can_receive() && self.rcv.window.update_is_due(self.rcv.nxt, room) {
             self.rcv.ack.now();
         }
+        if self.state.can_receive() && cx.shell.unread() == 0 {
+            self.rcv.ack.on_all_read(self.rcv.nxt);
+        }
     }
 
     fn adjust_capacity<S: Shell>(&mut self, cx: &mut Context<'_, S>) {

@@ -46,6 +46,8 @@ pub(crate) struct Pace {
 pub(crate) struct AckPolicy {
     /// Last.ACK.sent of RFC 7323.
     pub(crate) last_sent: SeqNum,
+    /// RCV.NXT when the user last had read everything.
+    read_to: SeqNum,
     /// When data last arrived, zero if never.
     last_data_at: Instant,
     /// Delayed acknowledgment time-out, adapts to the pace of arrivals.
@@ -75,6 +77,7 @@ impl AckPolicy {
     pub(crate) fn new(advertised_mss: Mss) -> Self {
         Self {
             last_sent: SeqNum::new(0),
+            read_to: SeqNum::new(0),
             last_data_at: Instant::ZERO,
             ato: Delta::ZERO,
             peer_mss: Self::PEER_MSS_AT_START.min(advertised_mss.field()),
@@ -89,6 +92,7 @@ impl AckPolicy {
     /// The peer's SYN came.
     pub(crate) fn on_synchronized(&mut self, nxt: SeqNum) {
         self.last_sent = nxt;
+        self.read_to = nxt;
     }
 
     /// An acknowledgment must go now.
@@ -175,6 +179,18 @@ impl AckPolicy {
                 self.urgency = Urgency::Delayed;
                 Some(now.after(self.delay(config, pace)))
             }
+        }
+    }
+
+    /// The user has read everything up to RCV.NXT, which is `nxt`. If that was a burst, its odd
+    /// segment has no second one to wait for: the sender waits for its acknowledgment.
+    pub(crate) fn on_all_read(&mut self, nxt: SeqNum) {
+        let full = u32::from(self.peer_mss);
+        let burst = nxt.distance_from(self.read_to) > full.saturating_mul(2);
+        self.read_to = nxt;
+        let is_odd = nxt.distance_from(self.last_sent) >= full;
+        if self.urgency == Urgency::Delayed && burst && is_odd && !self.interactive {
+            self.now();
         }
     }
 
@@ -277,6 +293,27 @@ mod tests {
         ack.quick = 0;
         ack.peer_mss = 1000;
         ack
+    }
+
+    /// Three segments and one read: the third is acknowledged. One segment a read: the second is.
+    #[test]
+    fn odd_segments_of_a_burst_do_not_wait() {
+        let mut ack = settled();
+        for nxt in [1000, 2000, 3000] {
+            let _ = on_data(&mut ack, at(0), nxt);
+            if ack.is_now() {
+                ack.on_sent(at(0), SeqNum::new(nxt), false);
+            }
+        }
+        assert!(ack.is_owed() && !ack.is_now());
+        ack.on_all_read(SeqNum::new(3000));
+        assert!(ack.is_now());
+        ack.on_sent(at(0), SeqNum::new(3000), false);
+        let _ = on_data(&mut ack, at(5), 4000);
+        ack.on_all_read(SeqNum::new(4000));
+        assert!(ack.is_owed() && !ack.is_now());
+        let _ = on_data(&mut ack, at(6), 5000);
+        assert!(ack.is_now());
     }
 
     fn on_data(ack: &mut AckPolicy, now: Instant, nxt: u32) -> Option<Delta> {
