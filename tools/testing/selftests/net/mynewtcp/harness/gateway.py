@@ -13,14 +13,15 @@ from .registry import Failure, case, check_equal
 
 HOME = Path(__file__).resolve().parents[1]
 # Beside the tests where they are installed, in tools/ where they are not.
-PROGRAMS = (HOME / "gateway", HOME.joinpath("../../../../mynewtcp/gateway/gateway").resolve())
+PROGRAMS = (HOME / "gateway.py",
+            HOME.joinpath("../../../../mynewtcp/gateway/gateway.py").resolve())
 ROLES = ("connects", "accepts")
 PORT = 7800
 TIMESTAMPS, SACK, WINDOW_SCALE, ECN = 1, 2, 4, 8
 
 
 def gateway(side, *words, check=True):
-    """Run tools/mynewtcp/gateway/gateway on one side; gives what it prints."""
+    """Run tools/mynewtcp/gateway/gateway.py on one side; gives what it prints."""
     program = next((path for path in PROGRAMS if path.exists()), None)
     if program is None:
         raise Failure(f"there is no {PROGRAMS[0]}")
