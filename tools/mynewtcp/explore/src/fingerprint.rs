@@ -43,6 +43,7 @@ impl Fingerprint {
             now: now.as_nanos(),
             in_instant: false,
             in_count: false,
+            left_out: None,
         };
         // A formatter fails only if its writer does.
         let _ = write!(reader, "{value:?}");
@@ -50,8 +51,23 @@ impl Fingerprint {
     }
 }
 
-/// Fields of the receiver's counts for `TCP_INFO`; nothing else has fields of these names.
-const COUNTS: [&str; 4] = ["segments", "data_segments", "out_of_order", "octets"];
+/// Counts for `TCP_INFO`; nothing else has fields of these names.
+const COUNTS: [&str; 11] = [
+    "segments",
+    "data_segments",
+    "out_of_order",
+    "octets",
+    "delivered_ce",
+    "total_retrans",
+    "bytes_retrans",
+    "dsack_dups",
+    "total_rto",
+    "total_rto_recoveries",
+    "total_rto_time",
+];
+
+/// What only `TCP_INFO` is told: nothing is decided by it.
+const TOLD: [&str; 2] = ["DeliveryRate", "Chronometer"];
 
 /// Reads `Debug` output as it is written, piece by piece.
 struct Reader {
@@ -61,9 +77,24 @@ struct Reader {
     in_instant: bool,
     /// The piece before named a count.
     in_count: bool,
+    /// How many brackets deep in one of [`TOLD`].
+    left_out: Option<usize>,
 }
 
 impl Reader {
+    /// Passes over a piece of what is left out, up to the last bracket.
+    fn pass_over(&self, mut depth: usize, piece: &str) -> Option<usize> {
+        for letter in piece.chars() {
+            match letter {
+                '{' | '(' | '[' => depth += 1,
+                '}' | ')' | ']' if depth <= 1 => return None,
+                '}' | ')' | ']' => depth -= 1,
+                _ => {}
+            }
+        }
+        Some(depth)
+    }
+
     /// An instant as the engine may see it: never, not yet, or so long ago or ahead.
     fn relative(&self, nanos: u64) -> u64 {
         match nanos {
@@ -76,6 +107,13 @@ impl Reader {
 
 impl Write for Reader {
     fn write_str(&mut self, piece: &str) -> std::fmt::Result {
+        if let Some(depth) = self.left_out {
+            self.left_out = self.pass_over(depth, piece);
+            return Ok(());
+        }
+        if TOLD.contains(&piece) {
+            self.left_out = Some(0);
+        }
         if self.in_instant {
             if let Ok(nanos) = piece.parse::<u64>() {
                 self.print.add(self.relative(nanos));

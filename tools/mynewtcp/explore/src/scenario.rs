@@ -6,6 +6,7 @@ use crate::engine::config::{
     Config,
     Parameters, //
 };
+use crate::engine::congestion::Kind;
 use crate::engine::fault::Fault;
 use crate::engine::seq::{
     Mss,
@@ -90,6 +91,8 @@ impl Scenario {
             tick: Delta::ZERO,
             config: Config {
                 timestamps: false,
+                // Windows grow by simple steps, so that more ways lead to the same world.
+                congestion: Kind::Reno,
                 ..Config::DEFAULT
             },
         }
