@@ -100,16 +100,18 @@ def _stages(repo):
     )
     yield Stage("check", "formatting, lints, floors, sizes", (f"{scripts}/check",), ("root",))
     yield Stage(
+        "programs", "build the programs that guests run",
+        (*cargo, "build", "--release", "--workspace"), ("root",),
+    )
+    # The longest first, so that both lanes end together.
+    yield _selftest(repo, "debug", 3000)
+    yield Stage(
         "overlay", "putting it on a tree and taking it off",
         (f"{scripts}/test.d/overlay",), ("root",),
     )
     yield Stage(
         "cargo", "the engine's and the simulator's own tests",
         (*cargo, "test", "--workspace"), ("root",),
-    )
-    yield Stage(
-        "programs", "build the programs that guests run",
-        (*cargo, "build", "--release", "--workspace"), ("root",),
     )
     yield Stage(
         "sim", f"{seeds} simulated runs over a bad link", (*simulate, seeds), ("cargo",)
@@ -134,7 +136,6 @@ def _stages(repo):
         (f"{repo}/tools/testing/selftests/net/mynewtcp/host/init-unwind.sh", "debug"),
         ("kernel-debug",),
     )
-    yield _selftest(repo, "debug", 2400)
 
 
 def _long_stages(repo):
