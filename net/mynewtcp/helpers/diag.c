@@ -163,8 +163,11 @@ __newtcp bool newtcp_diag_put_congestion(struct sk_buff *skb, const char *name,
 					 int len)
 {
 	char text[TCP_CA_NAME_MAX];
+	size_t n = min_t(size_t, len, sizeof(text) - 1);
 
-	strscpy(text, name, min_t(size_t, len + 1, sizeof(text)));
+	/* Nothing ends the name but its length. */
+	memcpy(text, name, n);
+	text[n] = '\0';
 	return !nla_put_string(skb, INET_DIAG_CONG, text);
 }
 
