@@ -35,12 +35,15 @@ def parse():
     parser.add_argument("--timeout", type=float, default=600)
     parser.add_argument("--append", default="")
     parser.add_argument("--cpu", default="max,-erms,-fsrm")
+    parser.add_argument("--plugin")
     parser.add_argument("--icount", action="store_true")
     parser.add_argument("--shell", action="store_true")
     parser.add_argument("--share", action="store_true")
     args = parser.parse_args()
     if args.icount and args.kernel != "x86":
         parser.error("--icount counts instructions of QEMU: it needs --kernel x86")
+    if args.plugin and not args.icount:
+        parser.error("--plugin is for QEMU with --icount")
     if args.icount and args.smp not in (None, 1):
         parser.error("--icount is exact with one processor only")
     if args.kernel == "um" and args.smp not in (None, 1):

@@ -161,6 +161,7 @@ def qemu(args, channels):
         *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
         *host_directory("/", "/dev/root", readonly=True),
         *ports(channels),
+        *(["-plugin", args.plugin] if args.plugin else []),
         *("-kernel", args.image, "-append", " ".join(kernel)),
     ]
     if args.share:
