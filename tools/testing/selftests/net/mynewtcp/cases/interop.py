@@ -11,6 +11,7 @@ import struct
 import termios
 import threading
 
+from harness import kernel
 from harness.context import LINGER_ABORT, expect_error, pattern, receive_exactly
 from harness.gateway import (
     ECN, PORT, SACK, TIMESTAMPS, WINDOW_SCALE, check_negotiated, interop, segment_size,
@@ -19,7 +20,7 @@ from harness.knobs import set_knob
 from harness.registry import check, check_equal
 
 ALL = TIMESTAMPS | SACK | WINDOW_SCALE
-BULK = 16 << 20
+BULK = kernel.bulk(16 << 20)
 OPTIONS = (("timestamps", TIMESTAMPS), ("sack", SACK), ("window_scaling", WINDOW_SCALE))
 
 
@@ -117,7 +118,7 @@ def without_any_option(context, meeting):
 
 @interop(timeout=60)
 def bulk(_context, meeting):
-    """16 MiB each way at the same time."""
+    """BULK bytes each way at the same time."""
     both_ways(meeting.connect(), BULK)
 
 
@@ -131,7 +132,7 @@ def bulk_cut_by_us(context, meeting):
 
 @interop(timeout=300)
 def bulk_through_loss(context, meeting):
-    """16 MiB each way through loss, delay and reordering; both repair with SACK."""
+    """BULK bytes each way through loss, delay and reordering; both repair with SACK."""
     for side in (context.link.a, context.link.b):
         context.link.netem(side, "limit", "20000", "delay", "3ms", "reorder", "2%", "loss", "1%")
     ends = meeting.connect()

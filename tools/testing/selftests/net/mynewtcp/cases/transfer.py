@@ -10,11 +10,11 @@ import tempfile
 import threading
 from pathlib import Path
 
-from harness import tools
+from harness import kernel, tools
 from harness.context import pattern, receive_exactly
 from harness.registry import case, check, check_equal
 
-FILE_BYTES = 32 << 20
+FILE_BYTES = kernel.bulk(32 << 20)
 PORT = 7400
 
 
@@ -96,7 +96,7 @@ def both_ways(context, directory):
 
 @case(timeout=60)
 def file_by_socat(context):
-    """32 MiB each way, one after the other."""
+    """FILE_BYTES each way, one after the other."""
     with scratch(3 * FILE_BYTES) as directory:
         one_way(context, directory, "a")
         one_way(context, directory, "b")
@@ -111,14 +111,14 @@ def file_by_socat_other_door(context):
 
 @case(timeout=60)
 def file_by_socat_duplex(context):
-    """32 MiB each way at the same time, on one connection."""
+    """FILE_BYTES each way at the same time, on one connection."""
     with scratch(5 * FILE_BYTES) as directory:
         both_ways(context, directory)
 
 
 @case(timeout=600)
 def file_through_netem(context):
-    """32 MiB each way through loss, delay and reordering in both directions."""
+    """FILE_BYTES each way through loss, delay and reordering in both directions."""
     for side in (context.link.a, context.link.b):
         context.link.netem(side, "limit", "20000", "delay", "20ms", "reorder", "5%",
                            "loss", "2%")

@@ -6,6 +6,7 @@ family     TCP or NEW_TCP: how to open a socket of it, and what it is called
 netns      network namespaces and the veth link between two of them
 context    what one case works with; it puts everything away afterwards
 proto_row  the family's row in /proc/net/protocols
+kernel     what the running kernel was built with
 kernel_log the kernel log since a point in time
 forge      hand-made segments on a raw socket
 tools      the user-space programs: socat, probe, tcpdump, tshark

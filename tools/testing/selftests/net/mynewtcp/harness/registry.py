@@ -23,18 +23,26 @@ class Case:
     timeout: float
     families: tuple
     apart: bool
+    needs: Callable
 
 
 CASES: list[Case] = []
 
 
-def case(versions=(4, 6), timeout=30.0, families=("tcp", "newtcp"), apart=False):
+def always():
+    """What most cases need of the kernel: nothing."""
+    return True
+
+
+def case(versions=(4, 6), timeout=30.0, families=("tcp", "newtcp"), apart=False,
+         needs=None):
     """Register a function once per IP version.
 
     With one version the function's name is the case's name, with two the
     version is appended. The time-out is for a fast machine; the runner
     multiplies it by how much slower this one is. A case that stands apart
-    runs only when --only names it.
+    runs only when --only names it. `needs` says whether the kernel is one that
+    the case is for; where it is not, there is no such case.
     """
 
     def register(function):
@@ -44,7 +52,7 @@ def case(versions=(4, 6), timeout=30.0, families=("tcp", "newtcp"), apart=False)
             if any(known.name == name for known in CASES):
                 raise ValueError(f"two cases are called {name}")
             CASES.append(Case(name, function, version, timeout, tuple(families),
-                              apart))
+                              apart, needs or always))
         return function
 
     return register

@@ -84,7 +84,8 @@ def select(options):
         if not options.only:
             return not one.apart
         return any(fnmatch.fnmatch(one.name, name) for name in options.only)
-    return [one for one in CASES if options.family in one.families and wanted(one)]
+    return [one for one in CASES if options.family in one.families and wanted(one)
+            and one.needs()]
 
 
 def _alarm(_signal, _frame):
