@@ -51,6 +51,7 @@
 #include <net/addrconf.h>
 #include <net/busy_poll.h>
 #include <net/dst.h>
+#include <net/gro.h>
 #include <net/icmp.h>
 #include <net/inet6_connection_sock.h>
 #include <net/inet_common.h>
@@ -86,5 +87,6 @@
 #include "helpers/ip.c"
 #include "helpers/icmp.c"
 #include "helpers/lsm.c"
+#include "helpers/offload.c"
 #include "helpers/stream.c"
 #include "helpers/diag.c"

@@ -27,6 +27,12 @@ const int NEWTCP_O_NONBLOCK = O_NONBLOCK;
 const u32 NEWTCP_NDISC_REDIRECT = NDISC_REDIRECT;
 const u32 NEWTCP_GSO_MAX_SIZE = GSO_LEGACY_MAX_SIZE;
 const u32 NEWTCP_GSO_ECN = SKB_GSO_TCP_ECN;
+/*
+ * A superpacket is cut as TCP's is. The second bit keeps it from devices that
+ * cut in hardware: only those that pass superpackets on as they are have it.
+ */
+const u32 NEWTCP_GSO_V4 = SKB_GSO_TCPV4 | SKB_GSO_SCTP;
+const u32 NEWTCP_GSO_V6 = SKB_GSO_TCPV6 | SKB_GSO_SCTP;
 const u32 NEWTCP_POLL_IN = POLL_IN;
 const u32 NEWTCP_POLL_OUT = POLL_OUT;
 const u32 NEWTCP_POLL_HUP = POLL_HUP;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Security modules, and cutting superpackets. */
+/* Security modules. */
 
 /* LSM hooks that want a request: one is filled in on the stack. */
 
@@ -41,50 +41,6 @@ __newtcp void newtcp_security_established(struct sock *sk,
 					  struct sk_buff *skb)
 {
 	security_inet_conn_established(sk, skb);
-}
-
-__newtcp bool newtcp_is_gso4(const struct sk_buff *skb)
-{
-	return skb_shinfo(skb)->gso_type & SKB_GSO_TCPV4;
-}
-
-__newtcp bool newtcp_is_gso6(const struct sk_buff *skb)
-{
-	return skb_shinfo(skb)->gso_type & SKB_GSO_TCPV6;
-}
-
-__newtcp struct sk_buff *newtcp_gso_segment(struct sk_buff *skb,
-					    netdev_features_t features)
-{
-	/*
-	 * A device that sums "IP" checksums does so for TCP and UDP only, and
-	 * the core would trust it with ours.
-	 */
-	features &= ~(NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM);
-	return tcp_gso_segment(skb, features);
-}
-
-__newtcp bool newtcp_checksum_is_partial(const struct sk_buff *skb)
-{
-	return skb->ip_summed == CHECKSUM_PARTIAL;
-}
-
-__newtcp struct sk_buff *newtcp_err_ptr(long err)
-{
-	return ERR_PTR(err);
-}
-
-__newtcp void newtcp_checksum_restart(struct sk_buff *skb)
-{
-	struct tcphdr *th = tcp_hdr(skb);
-	u16 pseudo = newtcp_skb_is_ipv6(skb) ?
-		newtcp_pseudo6(&ipv6_hdr(skb)->saddr, &ipv6_hdr(skb)->daddr,
-			       skb->len) :
-		newtcp_pseudo4((__force u32)ip_hdr(skb)->saddr,
-			       (__force u32)ip_hdr(skb)->daddr, skb->len);
-
-	th->check = 0;
-	newtcp_checksum_partial(skb, pseudo);
 }
 
 /* The security module's say in an address whose family it did not know. */

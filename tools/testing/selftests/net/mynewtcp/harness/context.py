@@ -43,6 +43,11 @@ class Context:
             self._link = Link()
         return self._link
 
+    def use(self, link):
+        """Make this the case's link, a Path for instance."""
+        self._link = link
+        return link
+
     def address(self, side, port):
         """A socket address on that side."""
         return (side.address(self.version), port)
