@@ -142,6 +142,7 @@ def _long_stages(repo):
     scripts = f"{repo}/scripts"
     _, simulate, explore = _programs(scripts)
     yield _selftest(repo, "x86", 7200, name="selftest-x86-all", long=True)
+    yield _selftest(repo, "debug", 1800, ("every_allocation_*",), name="faults-long", long=True)
     yield _goodput(repo, "goodput-long", 41, long=True)
     yield Stage(
         "sim-long", "100,000 simulated runs", (*simulate, "100000"), ("sim",), long=True

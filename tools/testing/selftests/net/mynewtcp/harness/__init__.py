@@ -8,6 +8,7 @@ context    what one case works with; it puts everything away afterwards
 proto_row  the family's row in /proc/net/protocols
 kernel     what the running kernel was built with
 kernel_log the kernel log since a point in time
+faults     allocations that fail on demand
 forge      hand-made segments on a raw socket
 tools      the user-space programs: socat, probe, tcpdump, tshark
 runner     runs the selected cases and prints TAP
