@@ -442,6 +442,17 @@ pub(crate) fn with_connection<R>(
     sk: &mut Locked<'_>,
     f: impl FnOnce(&mut Connection, &mut Context<'_, EndpointShell<'_>>) -> R,
 ) -> Option<R> {
+    with_connection_at(sk, now(), f)
+}
+
+/// The same for a caller that has looked at the clock a moment ago: that is a costly thing to do
+/// several times for one packet.
+#[inline]
+pub(crate) fn with_connection_at<R>(
+    sk: &mut Locked<'_>,
+    now: Instant,
+    f: impl FnOnce(&mut Connection, &mut Context<'_, EndpointShell<'_>>) -> R,
+) -> Option<R> {
     let (ctx, endpoint) = sk.split();
     let Endpoint {
         role,
@@ -460,7 +471,7 @@ pub(crate) fn with_connection<R>(
         namespace,
     };
     let mut cx = Context {
-        now: now(),
+        now,
         config: tuned.config(),
         shell: &mut shell,
     };

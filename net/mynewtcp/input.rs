@@ -8,10 +8,15 @@
 use kernel::prelude::*;
 
 use crate::demux;
-use crate::endpoint::drive::drive;
+use crate::endpoint::drive::{
+    drive,
+    drive_at, //
+};
 use crate::endpoint::shell::RxPayload;
 use crate::endpoint::{
+    now,
     with_connection,
+    with_connection_at,
     Endpoint,
     Locked,
     Role,
@@ -158,21 +163,34 @@ fn hand_over(sk: &SockRef, mut skb: SkBuff, namespace: &Namespace, segment: &Seg
         skb.drop_with(why);
         return;
     }
-    if rx::deliver(sk, skb).is_err() {
+    // A filter may have cut the packet.
+    let is_whole = skb.len() == u32::from(segment.header_len).saturating_add(segment.payload_len);
+    let delivered = rx::deliver(sk, skb, |sk, skb| {
+        if is_whole {
+            take(sk, skb, segment);
+        } else {
+            receive_locked(sk, skb);
+        }
+    });
+    if delivered.is_err() {
         namespace.note(Event::BacklogDrop);
     }
 }
 
-/// A segment has reached its socket, whose lock is held.
+/// A segment has reached its socket, whose lock is held, after a time in the backlog.
 pub(crate) fn receive_locked(sk: &mut Locked<'_>, skb: SkBuff) {
-    let Ok(segment) = reparse(&skb) else {
+    match reparse(&skb) {
+        Ok(segment) => take(sk, skb, &segment),
         // A filter has cut the packet.
-        skb.drop_with(reason::SOCKET_FILTER);
-        return;
-    };
+        Err(_) => skb.drop_with(reason::SOCKET_FILTER),
+    }
+}
+
+/// The same for a segment that has been taken apart.
+fn take(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
     match &sk.endpoint().get_mut().role {
-        Role::Connected(_) => to_connection(sk, skb, &segment),
-        Role::Listening => listen::receive(sk, skb, &segment),
+        Role::Connected(_) => to_connection(sk, skb, segment),
+        Role::Listening => listen::receive(sk, skb, segment),
         Role::Closed => skb.drop_with(reason::CLOSED),
     }
 }
@@ -204,7 +222,8 @@ pub(crate) fn to_connection(sk: &mut Locked<'_>, mut skb: SkBuff, segment: &Segm
         let range = segment.payload_range();
         Some(RxPayload::new(skb, range.start(), range.len()))
     };
-    let progress = with_connection(sk, |connection, cx| {
+    let now = now();
+    let progress = with_connection_at(sk, now, |connection, cx| {
         let before = connection.snd_una();
         connection.on_segment(cx, segment, payload);
         connection.snd_una() != before
@@ -212,5 +231,5 @@ pub(crate) fn to_connection(sk: &mut Locked<'_>, mut skb: SkBuff, segment: &Segm
     if progress == Some(true) {
         sk.confirm_neighbour();
     }
-    drive(sk);
+    drive_at(sk, now);
 }

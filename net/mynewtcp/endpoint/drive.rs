@@ -7,6 +7,7 @@ use crate::demux;
 use crate::endpoint::{
     now,
     with_connection,
+    with_connection_at,
     Endpoint,
     Locked,
     Role, //
@@ -15,6 +16,7 @@ use crate::engine::connection::StateName;
 use crate::engine::event::Event;
 use crate::engine::listener::TimeWait;
 use crate::engine::send::pacing::PacingLimits;
+use crate::engine::time::Instant;
 use crate::error;
 use crate::linux::sock::{
     SockFlag,
@@ -28,7 +30,12 @@ use crate::output;
 
 /// Transmits, tells the user and arms the timer until the engine wants nothing more.
 pub(crate) fn drive(sk: &mut Locked<'_>) {
-    transmit_all(sk);
+    drive_at(sk, now());
+}
+
+/// The same for a caller that has just looked at the clock.
+pub(crate) fn drive_at(sk: &mut Locked<'_>, now: Instant) {
+    transmit_all(sk, now);
     show_state(sk);
     while let Some(event) = next_event(sk) {
         carry_out(sk, event);
@@ -36,7 +43,7 @@ pub(crate) fn drive(sk: &mut Locked<'_>) {
     arm_timer(sk);
 }
 
-fn transmit_all(sk: &mut Locked<'_>) {
+fn transmit_all(sk: &mut Locked<'_>, now: Instant) {
     let limits = PacingLimits {
         max_rate: sk.max_pacing_rate(),
         internal: sk.wants_pacing(),
@@ -47,10 +54,10 @@ fn transmit_all(sk: &mut Locked<'_>) {
         sk.set_pacing_rate(rate);
     }
     while let Some(transmit) =
-        with_connection(sk, |connection, cx| connection.poll_transmit(cx)).flatten()
+        with_connection_at(sk, now, |connection, cx| connection.poll_transmit(cx)).flatten()
     {
         if output::transmit(sk, &transmit).is_err() {
-            with_connection(sk, |connection, cx| {
+            with_connection_at(sk, now, |connection, cx| {
                 connection.on_transmit_failed(cx, &transmit);
             });
         }

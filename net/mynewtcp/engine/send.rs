@@ -138,30 +138,74 @@ pub(crate) struct Send {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SegmentSize {
     /// From the path's MTU, options not subtracted.
-    pub(crate) path: Mss,
+    path: Mss,
     /// What the peer announced.
     pub(crate) peer: Mss,
     /// Neither of them makes it less than this.
-    pub(crate) floor: Mss,
+    floor: Mss,
     /// Octets of options in every segment.
     pub(crate) options: u16,
     /// Largest superpacket.
-    pub(crate) gso_max: u32,
+    gso_max: u32,
+    /// What follows from all this: of one segment, and of a superpacket of whole ones.
+    mss: Mss,
+    goal: u32,
 }
 
 impl SegmentSize {
-    /// Eff.snd.MSS of RFC 9293, 3.7.1.
-    pub(crate) fn mss(&self) -> Mss {
-        self.path
+    /// Without options.
+    fn new(path: Mss, peer: Mss, floor: Mss, gso_max: u32) -> Self {
+        let mut size = Self {
+            path,
+            peer,
+            floor,
+            options: 0,
+            gso_max,
+            mss: path,
+            goal: 0,
+        };
+        size.follow();
+        size
+    }
+
+    /// The path takes another size.
+    pub(crate) fn set_path(&mut self, path: Mss) {
+        self.path = path;
+        self.follow();
+    }
+
+    /// The peer has announced a size.
+    pub(crate) fn set_peer(&mut self, peer: Mss) {
+        self.peer = peer;
+        self.follow();
+    }
+
+    /// Every segment has so many octets of options.
+    pub(crate) fn set_options(&mut self, octets: u16) {
+        self.options = octets;
+        self.follow();
+    }
+
+    fn follow(&mut self) {
+        self.mss = self
+            .path
             .smallest(self.peer)
             .largest(self.floor)
-            .less_options(self.options)
+            .less_options(self.options);
+        let mss = self.mss.octets();
+        self.goal = (self.gso_max / mss).max(1).saturating_mul(mss);
+    }
+
+    /// Eff.snd.MSS of RFC 9293, 3.7.1.
+    #[inline]
+    pub(crate) fn mss(&self) -> Mss {
+        self.mss
     }
 
     /// Octets of the largest superpacket of whole segments, at least one segment.
+    #[inline]
     pub(crate) fn goal(&self) -> u32 {
-        let mss = self.mss().octets();
-        (self.gso_max / mss).max(1).saturating_mul(mss)
+        self.goal
     }
 }
 
@@ -176,13 +220,12 @@ impl Send {
             nxt: iss,
             write_seq: first,
             window: SendWindow::new(),
-            size: SegmentSize {
-                path: parameters.path_mss,
-                peer: parameters.default_mss,
-                floor: Mss::new(config.min_snd_mss),
-                options: 0,
-                gso_max: parameters.gso_max_size,
-            },
+            size: SegmentSize::new(
+                parameters.path_mss,
+                parameters.default_mss,
+                Mss::new(config.min_snd_mss),
+                parameters.gso_max_size,
+            ),
             pmtu: PathMtu::new(parameters.path_mss),
             board: Scoreboard::new(first),
             recovery: Recovery::new(iss),
@@ -288,17 +331,15 @@ mod tests {
 
     #[test]
     fn superpackets_are_whole_segments() {
-        let size = SegmentSize {
-            path: Mss::new(1460),
-            peer: Mss::new(1400),
-            floor: Mss::MIN,
-            options: 12,
-            gso_max: 65_536,
+        let sized = |gso_max| {
+            let mut size = SegmentSize::new(Mss::new(1460), Mss::new(1400), Mss::MIN, gso_max);
+            size.set_options(12);
+            size
         };
+        let size = sized(65_536);
         assert_eq!(size.mss().octets(), 1388);
         assert_eq!(size.goal() % 1388, 0);
         assert!(size.goal() <= 65_536);
-        let tiny = SegmentSize { gso_max: 5, ..size };
-        assert_eq!(tiny.goal(), 1388);
+        assert_eq!(sized(5).goal(), 1388);
     }
 }

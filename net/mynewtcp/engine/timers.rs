@@ -110,9 +110,11 @@ impl TimerTable {
 
     /// The earliest deadline of all but `timer`.
     pub(crate) fn earliest_but(&self, timer: Timer) -> Option<Instant> {
-        let mut others = *self;
-        others.stop(timer);
-        others.earliest()
+        let others = self.deadlines.iter().enumerate();
+        let at = others
+            .filter(|&(at, _)| at != timer as usize)
+            .fold(Instant::MAX, |least, (_, &at)| least.min(at));
+        (at != Instant::MAX).then_some(at)
     }
 
     /// The timer with the earliest deadline.

@@ -114,6 +114,24 @@ __newtcp u64 newtcp_siphash(const void *data, size_t len,
 	return siphash(data, len, key);
 }
 
+__newtcp u32 newtcp_flow_hash4(u32 laddr, u16 lport, u32 raddr, u16 rport,
+			       u32 net, const hsiphash_key_t *key)
+{
+	return hsiphash_4u32(laddr, raddr, (u32)lport << 16 | rport, net, key);
+}
+
+__newtcp u32 newtcp_flow_hash6(const struct in6_addr *laddr, u16 lport,
+			       const struct in6_addr *raddr, u16 rport,
+			       u32 net, const hsiphash_key_t *key)
+{
+	struct {
+		struct in6_addr laddr, raddr;
+		u32 ports, net;
+	} words = { *laddr, *raddr, (u32)lport << 16 | rport, net };
+
+	return hsiphash(&words, sizeof(words), key);
+}
+
 __newtcp struct netns_mynewtcp *newtcp_netns(struct net *net)
 {
 	return &net->mynewtcp;

@@ -43,9 +43,20 @@ impl Ip {
         &self.0
     }
 
+    /// The 16 bytes as two numbers in memory order.
+    #[inline]
+    pub(super) fn halves(&self) -> [u64; 2] {
+        let [a, b, c, d, e, f, g, h, rest @ ..] = self.0;
+        [
+            u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
+            u64::from_ne_bytes(rest),
+        ]
+    }
+
     /// True if packets to this address travel in IPv4.
     pub(crate) fn is_v4(&self) -> bool {
-        self.0[..12] == Self::V4_ANY.0[..12]
+        let [high, low] = self.halves();
+        high == 0 && low as u32 == u32::from_ne_bytes([0, 0, 0xff, 0xff])
     }
 
     /// The IPv4 address, if it is one.
@@ -132,13 +143,7 @@ pub(crate) struct Flow {
 impl Flow {
     /// The keyed hash of the four-tuple (the interface plays no part).
     pub(crate) fn hash(&self) -> u32 {
-        let mut bytes = [0u8; 44];
-        bytes[..16].copy_from_slice(self.laddr.octets());
-        bytes[16..32].copy_from_slice(self.raddr.octets());
-        bytes[32..34].copy_from_slice(&self.lport.to_ne_bytes());
-        bytes[34..36].copy_from_slice(&self.rport.to_ne_bytes());
-        bytes[36..].copy_from_slice(&self.net.bits().to_ne_bytes());
-        random::keyed_hash(&bytes)
+        random::flow_hash(self)
     }
 
     /// The hash of namespace and local port: listeners and port owners.

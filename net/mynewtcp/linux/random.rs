@@ -10,12 +10,18 @@ use kernel::sync::SetOnce;
 
 /// The key of [`keyed_hash`], drawn once at start-up.
 static HASH_KEY: SetOnce<b::siphash_key_t> = SetOnce::new();
+/// The key of [`flow_hash`].
+static FLOW_KEY: SetOnce<b::hsiphash_key_t> = SetOnce::new();
 /// The keys of [`cookie_secret`]: what it hides travels on the wire, so they are its own.
 static COOKIE_KEYS: [SetOnce<b::siphash_key_t>; 2] = [SetOnce::new(), SetOnce::new()];
 
 /// Draws the keys.
 pub(super) fn init() {
     HASH_KEY.populate(new_key());
+    let mut key: b::hsiphash_key_t = pin_init::zeroed();
+    // SAFETY: `key` is writable for its whole size.
+    unsafe { b::get_random_bytes((&raw mut key).cast(), size_of::<b::hsiphash_key_t>()) };
+    FLOW_KEY.populate(key);
     for key in &COOKIE_KEYS {
         key.populate(new_key());
     }
@@ -39,6 +45,25 @@ fn hash_with(key: &SetOnce<b::siphash_key_t>, bytes: &[u8]) -> u32 {
     // SAFETY: Both pointers are valid for reads of the lengths that go with them.
     let hash = unsafe { b::newtcp_siphash(bytes.as_ptr().cast(), bytes.len(), key) };
     (hash ^ (hash >> 32)) as u32
+}
+
+/// A hash for the table of connections, where every packet is looked up. What it gives is never
+/// shown to anybody, so the shorter variant that the kernel has for hash tables will do.
+#[inline]
+pub(super) fn flow_hash(flow: &Flow) -> u32 {
+    static NO_KEY: b::hsiphash_key_t = pin_init::zeroed();
+    let key = FLOW_KEY.as_ref().unwrap_or(&NO_KEY);
+    let net = (flow.net.bits() >> 6) as u32;
+    // SAFETY: The addresses and the key are valid for reads.
+    unsafe {
+        if flow.is_v4() {
+            let (laddr, raddr) = (flow.laddr.be32(), flow.raddr.be32());
+            b::newtcp_flow_hash4(laddr, flow.lport, raddr, flow.rport, net, key)
+        } else {
+            let (laddr, raddr) = (flow.laddr.as_in6(), flow.raddr.as_in6());
+            b::newtcp_flow_hash6(laddr, flow.lport, raddr, flow.rport, net, key)
+        }
+    }
 }
 
 /// 32 random bits.

@@ -217,10 +217,15 @@ pub(crate) fn accept<E: Protocol>(
 pub(crate) struct BacklogFull;
 
 /// Gives a packet to a socket: now, or when the process that owns the socket releases it.
-pub(crate) fn deliver<E: Protocol>(sk: &Sock<E>, skb: SkBuff) -> Result<(), BacklogFull> {
+/// `take` is for the packet that need not wait.
+pub(crate) fn deliver<E: Protocol>(
+    sk: &Sock<E>,
+    skb: SkBuff,
+    take: impl FnOnce(&mut Locked<'_, E>, SkBuff),
+) -> Result<(), BacklogFull> {
     // SAFETY: The socket is live; this is softirq, with no socket locked.
     unsafe { b::newtcp_bh_lock_sock_nested(sk.as_raw()) };
-    deliver_locked(sk, skb)
+    deliver_locked(sk, skb, take)
 }
 
 /// As [`deliver`], for one who has a listener locked and gives the packet to a connection of
@@ -229,11 +234,15 @@ pub(crate) fn deliver_to_child<E: Protocol>(sk: &Sock<E>, skb: SkBuff) -> Result
     // SAFETY: The socket is live; softirqs are off, and a listener's lock is always taken before
     // that of a connection.
     unsafe { b::newtcp_bh_lock_sock_child(sk.as_raw()) };
-    deliver_locked(sk, skb)
+    deliver_locked(sk, skb, E::receive_locked)
 }
 
 /// The spin lock of the socket must be held; it is released.
-fn deliver_locked<E: Protocol>(sk: &Sock<E>, skb: SkBuff) -> Result<(), BacklogFull> {
+fn deliver_locked<E: Protocol>(
+    sk: &Sock<E>,
+    skb: SkBuff,
+    take: impl FnOnce(&mut Locked<'_, E>, SkBuff),
+) -> Result<(), BacklogFull> {
     let raw = sk.as_raw();
     // SAFETY: Both are live.
     unsafe { b::newtcp_note_input(raw, skb.as_raw()) };
@@ -242,7 +251,7 @@ fn deliver_locked<E: Protocol>(sk: &Sock<E>, skb: SkBuff) -> Result<(), BacklogF
         to_backlog(sk, skb)
     } else {
         // SAFETY: The spin lock is held and no process owns the socket.
-        E::receive_locked(&mut unsafe { Locked::new(sk) }, skb);
+        take(&mut unsafe { Locked::new(sk) }, skb);
         Ok(())
     };
     // SAFETY: Taken above.

@@ -92,8 +92,8 @@ pub(super) struct Floor<E: Protocol> {
     in_fifo: Atomic<u32>,
     /// Received payload beyond a gap.
     out_of_order: UnsafeCell<b::rb_root>,
-    /// When the timer is set to go off, in jiffies; only meaningful while it is pending.
-    armed_for: UnsafeCell<usize>,
+    /// The deadline that the timer is set for, in nanoseconds; only meaningful while it is pending.
+    armed_for: UnsafeCell<u64>,
     /// Goes off when pacing allows the next transmission; a queued one holds a reference.
     pub(super) pacing: Opaque<b::hrtimer>,
     /// 1 while the protocol holds its life reference.

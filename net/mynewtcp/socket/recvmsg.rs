@@ -3,9 +3,10 @@
 //! `recvmsg(2)`. Urgent data is delivered in line, so that MSG_OOB finds none (EINVAL).
 
 use crate::endpoint::cb::Cb;
-use crate::endpoint::drive::drive;
+use crate::endpoint::drive::drive_at;
 use crate::endpoint::{
-    with_connection,
+    now,
+    with_connection_at,
     Owned,
     Sock, //
 };
@@ -268,8 +269,10 @@ impl Reader {
             return;
         }
         self.announced = self.copied;
-        if with_connection(sk, |connection, cx| connection.recv(cx)).is_some() {
-            drive(sk);
+        let now = now();
+        let owed = with_connection_at(sk, now, |connection, cx| connection.recv(cx));
+        if owed == Some(true) {
+            drive_at(sk, now);
         }
     }
 }

@@ -4,12 +4,14 @@
 //! (MSG_FASTOPEN: EOPNOTSUPP, as from a TCP with Fast Open switched off).
 
 use crate::endpoint::cb::Cb;
-use crate::endpoint::drive::drive;
+use crate::endpoint::drive::drive_at;
 use crate::endpoint::{
-    with_connection,
+    now,
+    with_connection_at,
     Owned,
     Sock, //
 };
+use crate::engine::connection::Connection;
 use crate::icmp::follow_route;
 use crate::linux::compat::prelude::*;
 use crate::linux::msg::{
@@ -118,7 +120,11 @@ fn queue_all(
 
 /// Copies up to one buffer's worth onto the unsent list.
 fn append(sk: &mut Owned<'_>, msg: &mut Msg<'_>, remaining: usize) -> Result<u32> {
-    let goal = with_connection(sk, |connection, _| connection.size_goal()).ok_or(EPIPE)?;
+    let goal = sk
+        .endpoint()
+        .connection()
+        .map(Connection::size_goal)
+        .ok_or(EPIPE)?;
     let may_join = sk
         .queues()
         .unsent()
@@ -136,14 +142,16 @@ fn push(sk: &mut Owned<'_>, octets: u32, flags: u32, remaining: usize) -> Result
         }
     }
     // A write of several segments is worth a look at the route, a smaller one fits it anyway.
-    let large = with_connection(sk, |connection, _| octets > connection.mss().octets());
-    if large == Some(true) {
+    let endpoint = sk.endpoint();
+    let mss = endpoint.connection().map(Connection::mss);
+    if mss.is_some_and(|mss| octets > mss.octets()) {
         follow_route(sk);
     }
     let more = remaining > 0 || flags & msg_flags::MORE != 0;
-    with_connection(sk, |connection, cx| connection.send(cx, octets, more))
+    let now = now();
+    with_connection_at(sk, now, |connection, cx| connection.send(cx, octets, more))
         .ok_or(EPIPE)?
         .map_err(crate::error::of_verb)?;
-    drive(sk);
+    drive_at(sk, now);
     Ok(())
 }

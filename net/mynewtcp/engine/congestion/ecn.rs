@@ -163,6 +163,11 @@ impl EcnState {
         }
     }
 
+    /// There is an acknowledgment that goes before all others.
+    pub(crate) fn has_early(&self) -> bool {
+        self.early.is_some()
+    }
+
     /// Takes the acknowledgment that goes before all others.
     pub(crate) fn take_early(&mut self) -> Option<(SeqNum, bool)> {
         self.early.take()

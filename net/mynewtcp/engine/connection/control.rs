@@ -24,6 +24,7 @@ use crate::engine::counters::Counter;
 use crate::engine::send::chrono::Activity;
 use crate::engine::send::pacing::PacingLimits;
 use crate::engine::send::recovery::Phase;
+use crate::engine::send::Send;
 use crate::engine::seq::SeqRange;
 use crate::engine::time::{Delta, Instant};
 use crate::engine::timers::Timer;
@@ -209,10 +210,10 @@ impl Connection {
         self.congestion.kind().needs_ecn()
     }
 
-    fn usage_patience<S: Shell>(&self, cx: &Context<'_, S>) -> Patience {
-        let mss = self.snd.size.mss();
+    fn patience_of<S: Shell>(snd: &Send, cx: &Context<'_, S>) -> Patience {
+        let mss = snd.size.mss();
         Patience {
-            rto: self.rto(cx),
+            rto: snd.rtt.rto(cx.config).delta(),
             initial: Window::initial(cx.config.initial_cwnd, mss).cwnd_bytes,
         }
     }
@@ -228,7 +229,7 @@ impl Connection {
             return;
         }
         let last_sent_at = self.snd.last_sent_at;
-        let patience = self.usage_patience(cx);
+        let patience = Self::patience_of(&self.snd, cx);
         let mss = self.snd.size.mss();
         self.usage
             .restart(cx.now, &mut self.window, mss, patience, last_sent_at);
@@ -250,7 +251,7 @@ impl Connection {
             .on_sent(snd.una, snd.nxt, flight, snd.cwnd_limited);
         let waiting_writer = cx.shell.has_waiting_writer();
         if cx.config.slow_start_after_idle && !snd.recovery.is_repairing() {
-            let patience = self.usage_patience(cx);
+            let patience = || Self::patience_of(snd, cx);
             self.usage
                 .validate(cx.now, &mut self.window, patience, !waiting_writer);
         }

@@ -170,6 +170,28 @@ impl Connection {
     }
 
     fn poll_synchronized<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
+        if self.has_nothing_to_send() {
+            self.timers.stop(Timer::Pacing);
+            self.snd.cwnd_limited = self.congestion_allows() < self.snd.size.mss().octets();
+            self.settle(cx);
+            return None;
+        }
+        self.poll_output(cx)
+    }
+
+    /// All that could be a reason to transmit is absent. That is how most segments leave a
+    /// connection, so it is looked at first.
+    fn has_nothing_to_send(&self) -> bool {
+        let snd = &self.snd;
+        let asked = self.rcv.ack.is_now() || snd.probe_due || snd.tlp.due || snd.control_lost;
+        !asked
+            && snd.unsent() == 0
+            && snd.board.awaiting_retransmission() == 0
+            && !self.ecn.has_early()
+            && self.state.fin().is_none()
+    }
+
+    fn poll_output<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
         if let Some(transmit) = self.poll_early_ack(cx) {
             return Some(transmit);
         }
@@ -197,12 +219,17 @@ impl Connection {
             self.snd.probe_due = false;
             return Some(self.transmit_probe(cx));
         }
+        self.settle(cx);
+        None
+    }
+
+    /// All has been sent that could be: what is waited for now?
+    fn settle<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         self.note_usage(cx);
         self.arm_retransmit(cx);
         self.arm_probe(cx);
         self.arm_persist(cx);
         self.arm_user_timeout(cx);
-        None
     }
 
     fn transmit_ack<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Transmit {

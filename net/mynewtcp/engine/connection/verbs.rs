@@ -70,8 +70,8 @@ impl Connection {
     }
 
     /// The user has taken octets out of the receive queue: the buffer may be too small for how
-    /// fast that goes, and the window may open.
-    pub fn recv<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+    /// fast that goes, and the window may open. True if there is something to transmit now.
+    pub fn recv<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> bool {
         if cx.config.moderate_rcvbuf {
             self.adjust_capacity(cx);
         }
@@ -82,6 +82,7 @@ impl Connection {
         if self.state.can_receive() && cx.shell.unread() == 0 {
             self.rcv.ack.on_all_read(self.rcv.nxt);
         }
+        self.rcv.ack.is_now()
     }
 
     fn adjust_capacity<S: Shell>(&mut self, cx: &mut Context<'_, S>) {

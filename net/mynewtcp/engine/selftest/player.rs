@@ -226,7 +226,7 @@ impl<const N: usize> Player<N> {
             }
             "read" => {
                 self.shell.read = self.shell.read.wrapping_add(words.number()? as u32);
-                self.with(|connection, cx| connection.recv(cx))
+                self.with(|connection, cx| connection.recv(cx)).map(drop)
             }
             "shutdown" => {
                 let done = self.with(|connection, cx| connection.shutdown_write(cx))?;

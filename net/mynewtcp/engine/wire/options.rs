@@ -144,6 +144,14 @@ impl Options {
     /// ends the reading; what was read before it counts.
     pub fn parse(mut area: &[u8]) -> Self {
         let mut options = Self::NONE;
+        // What nearly every segment of a connection has, and nothing else (RFC 7323, appendix A).
+        if let &[kind::NOP, kind::NOP, kind::TIMESTAMPS, 10, a, b, c, d, e, f, g, h] = area {
+            options.timestamps = Some(Timestamps {
+                val: u32::from_be_bytes([a, b, c, d]),
+                ecr: u32::from_be_bytes([e, f, g, h]),
+            });
+            return options;
+        }
         while let Some((&first, rest)) = area.split_first() {
             match first {
                 kind::END => break,

@@ -59,18 +59,10 @@ fn words_of(flow: &Flow) -> [u64; WORDS] {
         rport,
         ifindex,
     } = flow;
-    let [l0, l1] = halves(laddr);
-    let [r0, r1] = halves(raddr);
+    let [l0, l1] = laddr.halves();
+    let [r0, r1] = raddr.halves();
     let ports = (u64::from(*ifindex) << 32) | (u64::from(*lport) << 16) | u64::from(*rport);
     [ports, r0, r1, l0, l1, net.bits()]
-}
-
-fn halves(ip: &Ip) -> [u64; 2] {
-    let [a, b, c, d, e, f, g, h, rest @ ..] = *ip.octets();
-    [
-        u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
-        u64::from_ne_bytes(rest),
-    ]
 }
 
 impl Link {
@@ -147,10 +139,11 @@ impl Link {
         let Some(key) = self.key() else {
             return false;
         };
-        let [own_ports, own_rest @ ..] = key;
-        let [ports, rest @ ..] = wanted;
+        let [own_ports, own_r0, own_r1, own_l0, own_l1, own_net] = key;
+        let [ports, r0, r1, l0, l1, net] = wanted;
+        let addresses = (own_r0 ^ r0) | (own_r1 ^ r1) | (own_l0 ^ l0) | (own_l1 ^ l1);
         own_ports as u32 == ports as u32
-            && own_rest == rest
+            && addresses | (own_net ^ net) == 0
             && devices_meet((own_ports >> 32) as u32, (ports >> 32) as u32)
     }
 

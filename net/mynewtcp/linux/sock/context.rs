@@ -139,16 +139,14 @@ impl<'a, E: Protocol> Ctx<'a, E> {
             return;
         };
         let sk = self.sock.as_raw();
-        let at = time::deadline_to_jiffies(deadline_ns);
         let armed_for = self.sock.floor().armed_for.get();
         // SAFETY: `armed_for` belongs to the lock holder; the timer is that of a live socket and
         // was set up with it. A pending timer holds a reference.
         unsafe {
             let timer = b::newtcp_sk_timer(sk);
-            let earlier = (at.wrapping_sub(*armed_for) as isize) < 0;
-            if earlier || !b::newtcp_timer_pending(timer) {
-                *armed_for = at;
-                b::sk_reset_timer(sk, timer, at);
+            if deadline_ns < *armed_for || !b::newtcp_timer_pending(timer) {
+                *armed_for = deadline_ns;
+                b::sk_reset_timer(sk, timer, time::deadline_to_jiffies(deadline_ns));
             }
         }
     }

@@ -121,7 +121,7 @@ impl Connection {
     fn negotiate(&mut self, now: Instant, config: &Config, segment: &Segment) {
         let options = &segment.options;
         if let Some(mss) = options.mss {
-            self.snd.size.peer = mss;
+            self.snd.size.set_peer(mss);
         }
         match options.window_scale {
             Some(scale) if config.window_scaling => self.snd.window.scale = scale,
@@ -161,7 +161,7 @@ impl Connection {
             .map_or(connection.ts_offset, |c| c.offset);
         connection.snd.nxt = first;
         connection.snd.patience.retransmits = handshake.sent.saturating_sub(1);
-        connection.snd.size.peer = handshake.peer_mss;
+        connection.snd.size.set_peer(handshake.peer_mss);
         connection.snd.window.scale = handshake.peer_scale.unwrap_or_default();
         connection.peer_scales = handshake.peer_scale.is_some();
         connection.rcv.synchronize(handshake.irs);
@@ -180,10 +180,10 @@ impl Connection {
 
     fn use_timestamps(&mut self, clock: Option<PeerClock>) {
         self.rcv.timestamps = clock;
-        self.snd.size.options = match clock {
+        self.snd.size.set_options(match clock {
             Some(_) => TIMESTAMPS_LEN,
             None => 0,
-        };
+        });
     }
 
     /// Our SYN, last sent at `sent_at`, has arrived.

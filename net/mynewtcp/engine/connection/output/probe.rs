@@ -52,7 +52,7 @@ impl Connection {
 
     /// What is known of the path's MTU has changed. Returns the new segment size.
     pub(crate) fn follow_path_mtu(&mut self) -> Mss {
-        self.snd.size.path = self.snd.pmtu.size();
+        self.snd.size.set_path(self.snd.pmtu.size());
         let mss = self.snd.size.mss();
         self.window.raise_to(mss);
         mss
