@@ -121,3 +121,16 @@ def table(bench, profiles, rows):
         theirs, mine = tcp.get(name, 0), ours.get(name, 0)
         lines.append(f"| {name} | {theirs:,.0f} | {mine:,.0f} | {mine - theirs:+,.0f} |")
     return "\n".join(lines)
+
+
+def largest(profiles, count):
+    """Each stack's total and its symbols, those that cost either of them most."""
+    tcp, ours = profiles["tcp"], profiles["newtcp"]
+    names = sorted(tcp.keys() | ours.keys(),
+                   key=lambda name: -max(ours.get(name, 0), tcp.get(name, 0)))[:count]
+    names = [name for name in names if max(ours.get(name, 0), tcp.get(name, 0)) >= 0.5]
+    return {
+        "total": [round(sum(found.values())) for found in (tcp, ours)],
+        "symbols": {name: [round(found.get(name, 0)) for found in (tcp, ours)]
+                    for name in names},
+    }

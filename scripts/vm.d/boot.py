@@ -36,6 +36,7 @@ def parse():
     parser.add_argument("--append", default="")
     parser.add_argument("--cpu", default="max,-erms,-fsrm")
     parser.add_argument("--plugin")
+    parser.add_argument("--link")
     parser.add_argument("--icount", action="store_true")
     parser.add_argument("--shell", action="store_true")
     parser.add_argument("--share", action="store_true")
@@ -44,6 +45,8 @@ def parse():
         parser.error("--icount counts instructions of QEMU: it needs --kernel x86")
     if args.plugin and not args.icount:
         parser.error("--plugin is for QEMU with --icount")
+    if args.link and not args.icount:
+        parser.error("--link is for QEMU with --icount")
     if args.icount and args.smp not in (None, 1):
         parser.error("--icount is exact with one processor only")
     if args.kernel == "um" and args.smp not in (None, 1):

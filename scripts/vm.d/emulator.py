@@ -135,12 +135,27 @@ def virtme(args, channels):
 def machine(args):
     """QEMU's processor: one that counts instructions, or a quick one."""
     if args.icount:
-        # Guest nanoseconds are executed instructions.
-        return ["-accel", "tcg", "-icount", "shift=0,sleep=off", "-cpu", args.cpu, "-smp", "1"]
+        # Guest nanoseconds are executed instructions. While the guest waits, its
+        # clock jumps to the next timer; when it waits for another guest, time passes.
+        sleep = "on" if args.link else "off"
+        return ["-accel", "tcg", "-icount", f"shift=0,sleep={sleep}", "-cpu", args.cpu,
+                "-smp", "1"]
     kvm = has_kvm()
     return [
         *("-accel", "kvm" if kvm else "tcg", "-cpu", "host" if kvm else "max"),
         *("-smp", str(args.smp or 2)),
+    ]
+
+
+def cable(link):
+    """QEMU arguments for a network device whose other end is another guest."""
+    own, other = link.split(",")
+    pathlib.Path(own).unlink(missing_ok=True)
+    ends = f"local.type=unix,local.path={own},remote.type=unix,remote.path={other}"
+    mac = f"52:54:00:00:00:{2 + (own < other):02x}"
+    return [
+        *("-netdev", f"dgram,id=cable,{ends}"),
+        *("-device", f"virtio-net-pci,netdev=cable,mac={mac}"),
     ]
 
 
@@ -162,6 +177,7 @@ def qemu(args, channels):
         *host_directory("/", "/dev/root", readonly=True),
         *ports(channels),
         *(["-plugin", args.plugin] if args.plugin else []),
+        *(cable(args.link) if args.link else []),
         *("-kernel", args.image, "-append", " ".join(kernel)),
     ]
     if args.share:

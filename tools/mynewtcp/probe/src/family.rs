@@ -2,6 +2,7 @@
 
 //! Sockets of the protocol under test.
 
+use crate::route::Route;
 use clap::{
     Args,
     ValueEnum, //
@@ -32,6 +33,10 @@ pub(crate) enum Family {
     Tcp,
     /// NEW_TCP, opened by its own family number.
     Newtcp,
+    /// UDP: what a datagram costs without any promise.
+    Udp,
+    /// A connected pair of AF_UNIX stream sockets: no network at all.
+    Unix,
 }
 
 impl Family {
@@ -39,6 +44,8 @@ impl Family {
         match self {
             Family::Tcp => "tcp",
             Family::Newtcp => "newtcp",
+            Family::Udp => "udp",
+            Family::Unix => "unix",
         }
     }
 }
@@ -57,13 +64,25 @@ pub(crate) struct Transport {
 impl Transport {
     /// A socket for addresses of that IP version.
     pub(crate) fn socket(&self, is_ipv6: bool) -> io::Result<Socket> {
-        let (domain, protocol) = match (self.family, is_ipv6) {
-            (Family::Tcp, false) => (Domain::IPV4, None),
-            (Family::Tcp, true) => (Domain::IPV6, None),
-            (Family::Newtcp, false) => (Domain::from(AF_INET_NEW_TCP), Some(NEWTCP_PROTO_INET)),
-            (Family::Newtcp, true) => (Domain::from(AF_INET_NEW_TCP), Some(NEWTCP_PROTO_INET6)),
+        let ip = if is_ipv6 { Domain::IPV6 } else { Domain::IPV4 };
+        let own = if is_ipv6 {
+            NEWTCP_PROTO_INET6
+        } else {
+            NEWTCP_PROTO_INET
         };
-        Socket::new(domain, Type::STREAM, protocol.map(Protocol::from))
+        match self.family {
+            Family::Tcp => Socket::new(ip, Type::STREAM, None),
+            Family::Newtcp => Socket::new(
+                Domain::from(AF_INET_NEW_TCP),
+                Type::STREAM,
+                Some(Protocol::from(own)),
+            ),
+            Family::Udp => Socket::new(ip, Type::DGRAM, None),
+            Family::Unix => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "AF_UNIX has no IP addresses",
+            )),
+        }
     }
 
     /// A listener on that address.
@@ -90,6 +109,30 @@ impl Transport {
             (Ipv4Addr::LOCALHOST, 0).into()
         }
     }
+
+    /// Two connected sockets: the client's and the server's.
+    pub(crate) fn pair(&self, route: &Route) -> io::Result<(Socket, Socket)> {
+        let address = route.address(self);
+        match self.family {
+            Family::Unix => Socket::pair(Domain::UNIX, Type::STREAM, None),
+            Family::Udp => {
+                route.enter_server()?;
+                let server = self.socket(address.is_ipv6())?;
+                server.bind(&address.into())?;
+                route.enter_client()?;
+                let client = self.connect(local_address(&server)?)?;
+                server.connect(&client.local_addr()?)?;
+                Ok((client, server))
+            }
+            Family::Tcp | Family::Newtcp => {
+                route.enter_server()?;
+                let listener = self.listen(address, 1)?;
+                route.enter_client()?;
+                let client = self.connect(local_address(&listener)?)?;
+                Ok((client, listener.accept()?.0))
+            }
+        }
+    }
 }
 
 /// The address that a socket is bound to.
@@ -112,4 +155,12 @@ pub(crate) fn pattern(length: usize, stream: usize) -> Vec<u8> {
             (state >> 24) as u8
         })
         .collect()
+}
+
+/// What a run ends with whose bytes are not those sent.
+pub(crate) fn wrong_bytes() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "the bytes are not the ones sent",
+    )
 }
