@@ -28,6 +28,7 @@
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/net.h>
+#include <linux/net_tstamp.h>
 #include <linux/poll.h>
 #include <linux/proc_fs.h>
 #include <linux/random.h>

@@ -41,7 +41,10 @@ pub(crate) struct Cb {
     transmissions: u8,
     /// Not zero: no later octet may join this chunk (MSG_EOR).
     pub(crate) sealed: u8,
-    _reserved: u8,
+    /// Not zero: the user wants to know when the octet below is acknowledged.
+    stamps_ack: u8,
+    /// Behind which octet, of all that are in the buffer, time stamps were asked for; 0: none.
+    stamped: u32,
 }
 
 impl Cb {
@@ -57,7 +60,8 @@ impl Cb {
             flags: 0,
             transmissions: 0,
             sealed: 0,
-            _reserved: 0,
+            stamps_ack: 0,
+            stamped: 0,
         }
     }
 
@@ -87,6 +91,33 @@ impl Cb {
     /// `n` octets have joined at the end.
     pub(crate) fn grow(&mut self, n: u32) {
         self.len = self.len.saturating_add(n);
+    }
+
+    /// Takes over what the user asked for from `old`, which noted the same buffer.
+    pub(crate) fn keep_wishes(&mut self, old: &Self) {
+        self.sealed = old.sealed;
+        self.stamps_ack = old.stamps_ack;
+        self.stamped = old.stamped;
+    }
+
+    /// Time stamps were asked for of the octet before `end`, which counts octets of the buffer.
+    pub(crate) fn stamp(&mut self, end: u32, ack: bool) {
+        self.stamped = end;
+        self.stamps_ack = u8::from(ack);
+    }
+
+    /// The octets that no longer count have it among them that the user waits for. Once.
+    pub(crate) fn take_acked_stamp(&mut self) -> bool {
+        let due = self.stamps_ack != 0 && self.stamped <= self.offset;
+        if due {
+            self.stamps_ack = 0;
+        }
+        due
+    }
+
+    /// Where the octets that count end, in octets of the buffer.
+    pub(crate) fn end(&self) -> u32 {
+        self.offset.saturating_add(self.len)
     }
 
     /// The engine's note.
@@ -130,6 +161,17 @@ impl SkbCb for Cb {
 
     fn use_up(&mut self, n: u32) {
         self.trim_front(n);
+    }
+
+    fn divide(&mut self, tail: &mut Self, n: u32) -> bool {
+        tail.stamped = self.stamped.saturating_sub(n);
+        if tail.stamped == 0 {
+            tail.stamps_ack = 0;
+            return false;
+        }
+        self.stamped = 0;
+        self.stamps_ack = 0;
+        true
     }
 
     fn gathered(&self, len: u32) -> Self {

@@ -135,10 +135,9 @@ impl SendQueue for EndpointShell<'_> {
         let Some(skb) = self.queues.unsent_mut().front_mut() else {
             return Err(NoMemory);
         };
-        let sealed = skb.cb::<Cb>().sealed;
         let mut cb = Cb::new(range.start(), 0, range.len());
         cb.set_meta(meta);
-        cb.sealed = sealed;
+        cb.keep_wishes(skb.cb());
         *skb.cb_mut::<Cb>() = cb;
         self.queues.send_front();
         Ok(())
@@ -167,9 +166,10 @@ impl SendQueue for EndpointShell<'_> {
             .sent_mut()
             .split(start, offset.saturating_add(first), |head, tail| {
                 head.trim_back(second);
-                *tail = Cb::new(at, 0, second);
-                tail.set_meta(chunk.meta);
-                tail.sealed = head.sealed;
+                let mut cb = Cb::new(at, 0, second);
+                cb.set_meta(chunk.meta);
+                cb.keep_wishes(tail);
+                *tail = cb;
             })
             .map_err(|_| NoMemory)
     }
@@ -181,18 +181,21 @@ impl SendQueue for EndpointShell<'_> {
     }
 
     fn release(&mut self, upto: SeqNum) {
-        while let Some(range) = self.queues.sent().first().map(|skb| skb.cb::<Cb>().range()) {
-            if range.end().before_or_eq(upto) {
-                self.queues.sent_mut().drop_first();
-                continue;
+        let sent = self.queues.sent_mut();
+        while let Some(skb) = sent.first_mut() {
+            let cb = skb.cb_mut::<Cb>();
+            let range = cb.range();
+            if !range.start().before(upto) {
+                break;
             }
-            if range.start().before(upto) {
-                if let Some(skb) = self.queues.sent_mut().first_mut() {
-                    skb.cb_mut::<Cb>()
-                        .trim_front(upto.distance_from(range.start()));
-                }
+            cb.trim_front(upto.distance_from(range.start()));
+            if cb.take_acked_stamp() {
+                sent.stamp_first_acked();
             }
-            break;
+            if !range.end().before_or_eq(upto) {
+                break;
+            }
+            sent.drop_first();
         }
     }
 }

@@ -446,6 +446,12 @@ __newtcp int newtcp_ip_setsockopt(struct sock *sk, int level, int name,
 	return ip_setsockopt(sk, level, name, val, len);
 }
 
+__newtcp int newtcp_sol_setsockopt(struct sock *sk, int name, sockptr_t val,
+				   unsigned int len)
+{
+	return sk_setsockopt(sk, SOL_SOCKET, name, val, len);
+}
+
 __newtcp int newtcp_ip_getsockopt(struct sock *sk, int level, int name,
 				  char __user *val, int __user *len)
 {

@@ -23,11 +23,23 @@ __newtcp void newtcp_socket_detach(struct socket *sock)
 	sock->sk = NULL;
 }
 
+/*
+ * Options of SOL_SOCKET come to us first, who hand most of them back: the core
+ * gives some of them to protocols that it knows by name only.
+ */
+__newtcp void newtcp_socket_customize(struct socket *sock)
+{
+	set_bit(SOCK_CUSTOM_SOCKOPT, &sock->flags);
+	set_bit(SOCK_SUPPORT_ZC, &sock->flags);
+}
+
 /* What every socket of the protocol gets, whichever door it came through. */
 __newtcp void newtcp_sk_setup(struct sock *sk)
 {
 	struct net *net = sock_net(sk);
 
+	if (sk->sk_socket)
+		newtcp_socket_customize(sk->sk_socket);
 	sock_set_flag(sk, SOCK_RCU_FREE);
 	sock_set_flag(sk, SOCK_USE_WRITE_QUEUE);
 	sk->sk_write_space = sk_stream_write_space;

@@ -16,12 +16,28 @@ __newtcp bool newtcp_is_gso6(const struct sk_buff *skb)
 __newtcp struct sk_buff *newtcp_gso_segment(struct sk_buff *skb,
 					    netdev_features_t features)
 {
+	struct sk_buff *segs, *last;
+	u8 stamps;
+
 	/*
 	 * A device that sums "IP" checksums does so for TCP and UDP only, and
 	 * the core would trust it with ours.
 	 */
 	features &= ~(NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM);
-	return tcp_gso_segment(skb, features);
+	segs = tcp_gso_segment(skb, features);
+	if (IS_ERR_OR_NULL(segs) || skb->destructor != __sock_wfree)
+		return segs;
+	/* The packet has left when its last part has: that one has the socket. */
+	last = segs->prev;
+	swap(last->truesize, skb->truesize);
+	swap(last->destructor, skb->destructor);
+	swap(last->sk, skb->sk);
+	stamps = skb_shinfo(skb)->tx_flags & SKBTX_ANY_TSTAMP;
+	if (unlikely(stamps)) {
+		skb_shinfo(last)->tx_flags |= stamps;
+		skb_shinfo(last)->tskey = skb_shinfo(skb)->tskey;
+	}
+	return segs;
 }
 
 __newtcp bool newtcp_checksum_is_partial(const struct sk_buff *skb)

@@ -234,6 +234,7 @@ __newtcp int newtcp_skb_share_pages(struct sk_buff *to,
 		offset = 0;
 	}
 	dst->flags |= src->flags & SKBFL_SHARED_FRAG;
+	skb_zcopy_set(to, skb_zcopy((struct sk_buff *)from), NULL);
 	return len ? -EINVAL : 0;
 }
 

@@ -6,9 +6,18 @@ use super::{
     bindings as b,
     proto::Protocol,
     skb::SkbRef,
-    sock::Sock, //
+    sock::{
+        Owned,
+        Sock, //
+    }, //
 };
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    ptr::{
+        null_mut,
+        NonNull, //
+    }, //
+};
 use kernel::{
     error::to_result,
     prelude::*, //
@@ -40,13 +49,45 @@ pub(crate) mod flags {
     pub(crate) const FASTOPEN: u32 = b::MSG_FASTOPEN;
     /// Take the pages themselves (`sendfile`, `splice`).
     pub(super) const SPLICE_PAGES: u32 = b::MSG_SPLICE_PAGES;
+    /// Take the user's pages, and say when they are free again.
+    pub(super) const ZEROCOPY: u32 = b::MSG_ZEROCOPY;
+}
+
+/// Which time stamps the user wants of what is sent (`SOF_TIMESTAMPING_TX_*`).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamps(pub(super) u32);
+
+impl Stamps {
+    /// None.
+    pub(crate) const NONE: Self = Self(0);
+
+    /// One when it is acknowledged is among them.
+    pub(crate) fn has_ack(self) -> bool {
+        self.0 & b::NEWTCP_TX_ACK != 0
+    }
+}
+
+/// How the payload of a message gets into buffers.
+#[derive(Clone, Copy)]
+pub(super) enum Way {
+    /// Its bytes are copied.
+    Copy,
+    /// Its pages, which are the kernel's, are taken.
+    Splice,
+    /// Its pages, which are the user's, are taken, and this is told when they are free again.
+    Pin(NonNull<b::ubuf_info>),
 }
 
 /// One message, of which part may have been moved already.
 pub(crate) struct Msg<'a> {
     raw: *mut b::msghdr,
+    way: Way,
     _lifetime: PhantomData<&'a mut ()>,
 }
+
+/// A call with MSG_ZEROCOPY, whose user waits to be told that the pages are free.
+#[must_use]
+pub(crate) struct Pinning(NonNull<b::ubuf_info>);
 
 impl Msg<'_> {
     /// # Safety
@@ -55,6 +96,7 @@ impl Msg<'_> {
     pub(super) unsafe fn from_raw(raw: *mut b::msghdr) -> Self {
         Self {
             raw,
+            way: Way::Copy,
             _lifetime: PhantomData,
         }
     }
@@ -68,8 +110,8 @@ impl Msg<'_> {
         unsafe { b::newtcp_msg_iter(self.raw) }
     }
 
-    pub(super) fn may_splice(&self) -> bool {
-        self.flags() & flags::SPLICE_PAGES != 0
+    pub(super) fn way(&self) -> Way {
+        self.way
     }
 
     /// The [`flags`] of a `sendmsg()`. (A `recvmsg()` gets its own with the call.)
@@ -102,10 +144,24 @@ impl Msg<'_> {
 }
 
 impl<E: Protocol> Sock<E> {
-    /// Checks the control messages of a `sendmsg()`.
-    pub(crate) fn check_control(&self, msg: &mut Msg<'_>) -> Result {
-        // SAFETY: Both are live.
-        to_result(unsafe { b::newtcp_cmsg_send(self.as_raw(), msg.as_raw()) })
+    /// Checks the control messages of a `sendmsg()`; which time stamps are wanted.
+    pub(crate) fn check_control(&self, msg: &mut Msg<'_>) -> Result<Stamps> {
+        let mut stamps = 0;
+        // SAFETY: All are live.
+        to_result(unsafe { b::newtcp_cmsg_send(self.as_raw(), msg.as_raw(), &raw mut stamps) })?;
+        Ok(Stamps(stamps))
+    }
+
+    /// What SO_TIMESTAMPING is set to.
+    pub(crate) fn timestamping(&self) -> u32 {
+        // SAFETY: `self` is live.
+        unsafe { b::newtcp_tsflags(self.as_raw()) }
+    }
+
+    /// The byte with the sequence number `seq` has the key 0 in what time stamps say.
+    pub(crate) fn set_stamp_base(&self, seq: u32) {
+        // SAFETY: `self` is live.
+        unsafe { b::newtcp_set_stamp_base(self.as_raw(), seq) };
     }
 
     /// The user wants to know when data has come (`SO_TIMESTAMP`, `SO_TIMESTAMPING`).
@@ -132,5 +188,52 @@ impl<E: Protocol> Sock<E> {
         };
         to_result(n)?;
         Ok(n.max(0) as usize)
+    }
+}
+
+impl<E: Protocol> Owned<'_, E> {
+    /// Decides how the payload of `msg` is taken. What this gives has to be given to
+    /// [`end_pinning`](Self::end_pinning) before the lock is released.
+    ///
+    /// `ENOBUFS` if there is no memory to tell the user with, or too much of his is pinned.
+    pub(crate) fn choose_way(&mut self, msg: &mut Msg<'_>) -> Result<Option<Pinning>> {
+        let wanted = msg.flags() & (flags::ZEROCOPY | flags::SPLICE_PAGES);
+        if wanted == 0 || msg.remaining() == 0 {
+            return Ok(None);
+        }
+        let sk = self.as_raw();
+        // SAFETY: `self` is a live locked socket.
+        let takes_pages = unsafe { b::newtcp_can_splice(sk) };
+        if wanted & flags::ZEROCOPY == 0 {
+            if takes_pages {
+                msg.way = Way::Splice;
+            }
+            return Ok(None);
+        }
+        // SAFETY: `msg` is a live message.
+        if !unsafe { b::newtcp_wants_zerocopy(sk, msg.as_raw()) } {
+            return Ok(None);
+        }
+        let tail = match self.queues().unsent().back() {
+            Some(skb) => skb.as_raw(),
+            None => null_mut(),
+        };
+        // SAFETY: `tail` is null or in the queue of `self`, which is locked by this process.
+        let pinned = unsafe { b::newtcp_zerocopy_begin(sk, msg.as_raw(), tail) };
+        let pinned = NonNull::new(pinned).ok_or(ENOBUFS)?;
+        if takes_pages {
+            msg.way = Way::Pin(pinned);
+        } else {
+            // SAFETY: Both are live.
+            unsafe { b::newtcp_zerocopy_copied(msg.as_raw(), pinned.as_ptr()) };
+        }
+        Ok(Some(Pinning(pinned)))
+    }
+
+    /// The end of the call; if nothing was `sent`, there will be nothing to tell.
+    pub(crate) fn end_pinning(&mut self, msg: &mut Msg<'_>, pinning: Pinning, sent: bool) {
+        msg.way = Way::Copy;
+        // SAFETY: The reference that `choose_way` got goes here, with the socket locked still.
+        unsafe { b::newtcp_zerocopy_end(msg.as_raw(), pinning.0.as_ptr(), sent) };
     }
 }

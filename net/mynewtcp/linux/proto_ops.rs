@@ -69,7 +69,7 @@ const fn common<E: Protocol>() -> b::proto_ops {
     let mut ops: b::proto_ops = pin_init::zeroed();
     ops.connect = Some(connect);
     ops.socketpair = Some(b::sock_no_socketpair);
-    ops.accept = Some(b::inet_accept);
+    ops.accept = Some(accept);
     ops.poll = Some(poll::<E>);
     ops.gettstamp = Some(b::sock_gettstamp);
     ops.listen = Some(listen::<E>);
@@ -140,6 +140,22 @@ unsafe extern "C" fn connect(
             }
         }
         b::inet_stream_connect(sock, addr, len, flags)
+    }
+}
+
+/// Called by `accept(2)`.
+unsafe extern "C" fn accept(
+    sock: *mut b::socket,
+    newsock: *mut b::socket,
+    arg: *mut b::proto_accept_arg,
+) -> ffi::c_int {
+    // SAFETY: The caller gives a listening socket of ours and a new one that is its own still.
+    unsafe {
+        let err = b::inet_accept(sock, newsock, arg);
+        if err == 0 {
+            b::newtcp_socket_customize(newsock);
+        }
+        err
     }
 }
 

@@ -114,6 +114,10 @@ pub(crate) trait SkbCb:
     /// The control block of an skb that has the first `len` of the bytes that count in this one
     /// and those after it, and nothing else.
     fn gathered(&self, len: u32) -> Self;
+
+    /// The skb is split `n` bytes from its start, and `tail` is a copy of `self` for the rest. True
+    /// if the byte is there whose time stamp somebody waits for.
+    fn divide(&mut self, tail: &mut Self, n: u32) -> bool;
 }
 
 /// How large an [`SkbCb`] may be.

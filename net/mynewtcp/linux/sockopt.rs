@@ -116,6 +116,12 @@ impl<E: Protocol> Sock<E> {
         to_result(unsafe { b::newtcp_ip_setsockopt(self.as_raw(), level, name, val.val, val.len) })
     }
 
+    /// Hands an option of level `SOL_SOCKET` to the core.
+    pub(crate) fn sol_setsockopt(&self, name: i32, val: OptIn<'_>) -> Result {
+        // SAFETY: `self` is live, and `val` is what the caller of `setsockopt()` gave.
+        to_result(unsafe { b::newtcp_sol_setsockopt(self.as_raw(), name, val.val, val.len) })
+    }
+
     /// Has the IP layer answer for an option of level `SOL_IP` or `SOL_IPV6`.
     pub(crate) fn ip_getsockopt(&self, level: i32, name: i32, out: OptOut<'_>) -> Result {
         // SAFETY: `self` is live, and `out` is what the caller of `getsockopt()` gave.

@@ -17,6 +17,7 @@ use crate::linux::sockopt::{
 };
 
 mod congestion;
+mod generic;
 pub(crate) mod info;
 mod table;
 mod values;
@@ -26,6 +27,8 @@ use table::{
     Kind, //
 };
 
+/// Level of the options that all sockets have.
+const SOL_SOCKET: i32 = 1;
 /// Level of TCP's options, which ours are meant to be.
 const SOL_TCP: i32 = 6;
 /// Level of the options that only this protocol has.
@@ -58,8 +61,11 @@ fn is_ours(level: i32) -> bool {
     level == SOL_TCP || level == SOL_NEWTCP
 }
 
-/// Sets an option of any level but SOL_SOCKET.
+/// Sets an option of any level.
 pub(crate) fn set(sk: &Sock, level: i32, name: i32, value: OptIn<'_>) -> Result {
+    if level == SOL_SOCKET {
+        return generic::set(sk, name, value);
+    }
     if !is_ours(level) {
         return sk.ip_setsockopt(level, name, value);
     }

@@ -16,7 +16,8 @@ use crate::icmp::follow_route;
 use crate::linux::compat::prelude::*;
 use crate::linux::msg::{
     flags as msg_flags,
-    Msg, //
+    Msg,
+    Stamps, //
 };
 use crate::linux::sock::Wait;
 use crate::linux::state;
@@ -32,15 +33,30 @@ pub(crate) fn sendmsg(sk: &Sock, msg: &mut Msg<'_>) -> Result<usize> {
         return Err(EOPNOTSUPP);
     }
     let mut sk = sk.lock();
-    let mut timeout = sk.sndtimeo(flags & msg_flags::DONTWAIT != 0);
-    let mut copied = 0;
-    let outcome = wait_connected(&mut sk, &mut timeout)
-        .and_then(|()| sk.check_control(msg))
-        .and_then(|()| queue_all(&mut sk, msg, flags, &mut timeout, &mut copied));
-    match outcome {
-        Err(error) if copied == 0 => Err(explain(&sk, error, flags)),
-        Ok(()) | Err(_) => Ok(copied),
+    let mut writer = Writer {
+        flags,
+        timeout: sk.sndtimeo(flags & msg_flags::DONTWAIT != 0),
+        stamps: Stamps::NONE,
+        copied: 0,
+    };
+    let pinning = sk.choose_way(msg)?;
+    let outcome = writer.run(&mut sk, msg);
+    if let Some(pinning) = pinning {
+        sk.end_pinning(msg, pinning, writer.copied > 0);
     }
+    match outcome {
+        Err(error) if writer.copied == 0 => Err(explain(&sk, error, flags)),
+        Ok(()) | Err(_) => Ok(writer.copied),
+    }
+}
+
+/// One call's progress.
+struct Writer {
+    flags: u32,
+    timeout: Timeout,
+    /// The time stamps that the user wants of the last octet.
+    stamps: Stamps,
+    copied: usize,
 }
 
 /// The error that the user gets, and the signal that goes with EPIPE.
@@ -75,47 +91,105 @@ fn wait_connected(sk: &mut Owned<'_>, timeout: &mut Timeout) -> Result {
     }
 }
 
-fn queue_all(
-    sk: &mut Owned<'_>,
-    msg: &mut Msg<'_>,
-    flags: u32,
-    timeout: &mut Timeout,
-    copied: &mut usize,
-) -> Result {
-    let mut filled = 0;
-    loop {
-        if sk.err() != 0 || sk.shutdown_mask() & state::SEND_SHUTDOWN != 0 {
-            return Err(EPIPE);
+impl Writer {
+    fn run(&mut self, sk: &mut Owned<'_>, msg: &mut Msg<'_>) -> Result {
+        wait_connected(sk, &mut self.timeout)?;
+        self.stamps = sk.check_control(msg)?;
+        let outcome = self.queue_all(sk, msg);
+        // The end of the message has its stamps already.
+        if outcome.is_err() && self.copied > 0 {
+            self.stamp(sk);
         }
-        if flags & msg_flags::OOB != 0 {
-            return Err(EOPNOTSUPP);
-        }
-        let remaining = msg.remaining();
-        if remaining == 0 {
-            return Ok(());
-        }
-        match append(sk, msg, remaining) {
-            Ok(octets) => {
-                *copied += octets as usize;
-                filled += 1;
-                push(sk, octets, flags, msg.remaining())?;
+        outcome
+    }
+
+    fn queue_all(&mut self, sk: &mut Owned<'_>, msg: &mut Msg<'_>) -> Result {
+        let mut filled = 0;
+        loop {
+            if sk.err() != 0 || sk.shutdown_mask() & state::SEND_SHUTDOWN != 0 {
+                return Err(EPIPE);
             }
-            Err(error) if error == EAGAIN => {
-                push(sk, 0, 0, 0)?;
-                // Whoever does not wait here is told by poll when there is room.
-                let _ = sk.is_writeable_or_ask();
-                if timeout.is_zero() {
-                    return Err(EAGAIN);
+            if self.flags & msg_flags::OOB != 0 {
+                return Err(EOPNOTSUPP);
+            }
+            let remaining = msg.remaining();
+            if remaining == 0 {
+                return Ok(());
+            }
+            match append(sk, msg, remaining) {
+                Ok(octets) => {
+                    self.copied += octets as usize;
+                    filled += 1;
+                    if msg.remaining() == 0 {
+                        self.stamp_unsent(sk, octets);
+                    }
+                    push(sk, octets, self.flags, msg.remaining())?;
                 }
-                sk.wait_for_memory(timeout)?;
+                Err(error) if error == EAGAIN => {
+                    push(sk, 0, 0, 0)?;
+                    // Whoever does not wait here is told by poll when there is room.
+                    let _ = sk.is_writeable_or_ask();
+                    if self.timeout.is_zero() {
+                        return Err(EAGAIN);
+                    }
+                    sk.wait_for_memory(&mut self.timeout)?;
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => return Err(error),
-        }
-        if filled >= FLUSH_INTERVAL {
-            filled = 0;
-            sk.flush_backlog();
+            if filled >= FLUSH_INTERVAL {
+                filled = 0;
+                sk.flush_backlog();
+            }
         }
     }
+
+    /// Asks for time stamps of the last octet that is queued; the engine does not know of the
+    /// last `fresh` octets yet.
+    fn stamp_unsent(&self, sk: &mut Owned<'_>, fresh: u32) -> bool {
+        if self.stamps == Stamps::NONE {
+            return true;
+        }
+        let last = last_known(sk).wrapping_add(fresh);
+        if !sk.stamp_unsent(self.stamps, last) {
+            return false;
+        }
+        if let Some(skb) = sk.queues().unsent_mut().back_mut() {
+            let len = skb.len();
+            skb.cb_mut::<Cb>().stamp(len, self.stamps.has_ack());
+        }
+        true
+    }
+
+    /// The same when all has been told to the engine, and may have been sent.
+    fn stamp(&self, sk: &mut Owned<'_>) {
+        if self.stamp_unsent(sk, 0) {
+            return;
+        }
+        let last = last_known(sk);
+        let ack = self.stamps.has_ack();
+        let sent = sk
+            .queues()
+            .sent()
+            .floor(last)
+            .map(|skb| skb.cb::<Cb>().range());
+        let Some(start) = sent.map(|range| range.start().raw()) else {
+            return;
+        };
+        sk.stamp_sent(self.stamps, start, last);
+        if let Some(skb) = sk.queues().sent_mut().get_mut(start) {
+            let cb = skb.cb_mut::<Cb>();
+            cb.stamp(cb.end(), ack);
+        }
+    }
+}
+
+/// The sequence number of the last octet that the engine knows of.
+fn last_known(sk: &mut Owned<'_>) -> u32 {
+    let endpoint = sk.endpoint();
+    endpoint.connection().map_or(0, |connection| {
+        let end = connection.snd_nxt().raw().wrapping_add(connection.unsent());
+        end.wrapping_sub(1)
+    })
 }
 
 /// Copies up to one buffer's worth onto the unsent list.

@@ -8,11 +8,16 @@
 
 use super::{
     SkBuff,
+    SkbCb,
     SkbRef, //
 };
 use crate::linux::{
     bindings as b,
-    msg::Msg,
+    msg::{
+        Msg,
+        Stamps,
+        Way, //
+    },
     proto::Protocol,
     sock::Owned, //
 };
@@ -63,7 +68,11 @@ pub(super) unsafe fn split<E: Protocol>(
         b::newtcp_wmem_charge(sk, head);
         b::newtcp_skb_move_truesize(skb.as_ptr(), rest.as_ptr(), moved);
         b::skb_split(skb.as_ptr(), rest.as_ptr(), n);
-        SkbRef::from_raw_mut(rest.as_ptr()).set_cb::<E::Cb>(*front.cb());
+        let mut tail: E::Cb = *front.cb();
+        if front.cb_mut::<E::Cb>().divide(&mut tail, n) {
+            b::newtcp_stamp_move(skb.as_ptr(), rest.as_ptr());
+        }
+        SkbRef::from_raw_mut(rest.as_ptr()).set_cb(tail);
     }
     Ok(rest)
 }
@@ -165,15 +174,20 @@ impl<E: Protocol> Owned<'_, E> {
             return Err(EAGAIN);
         }
         let skb = self.alloc_for_append()?;
+        let head = skb.truesize();
         let bytes = self.fill(skb.as_raw(), msg, want.min(goal.max(1)));
         match bytes {
             Ok(bytes) if bytes > 0 || want == 0 => {
-                self.charge_and_queue(skb);
-                Ok(Append { bytes, fresh: true })
+                self.charge_and_queue(skb, head);
+                return Ok(Append { bytes, fresh: true });
             }
-            Ok(_) => Err(EAGAIN),
-            Err(e) => Err(e),
+            Ok(_) | Err(_) => {}
         }
+        let pages = skb.truesize().saturating_sub(head);
+        // SAFETY: `self` is a live locked socket; pages of the user that were found and let go
+        // again are charged still.
+        unsafe { b::newtcp_wmem_uncharge(self.as_raw(), pages as i32) };
+        Err(bytes.err().unwrap_or(EAGAIN))
     }
 
     fn alloc_for_append(&mut self) -> Result<SkBuff> {
@@ -189,10 +203,9 @@ impl<E: Protocol> Owned<'_, E> {
         Ok(skb)
     }
 
-    /// Queues a fresh payload skb whose pages are charged and whose head is not yet.
-    fn charge_and_queue(&mut self, mut skb: SkBuff) {
+    /// Queues a fresh payload skb whose pages are charged and whose `head` is not yet.
+    fn charge_and_queue(&mut self, mut skb: SkBuff, head: u32) {
         skb.set_cb::<E::Cb>(E::Cb::new_zeroed());
-        let head = skb.truesize().saturating_sub(skb.len());
         // SAFETY: `self` is a live locked socket; the reservation was made on allocation, and
         // `append_copy` charged the pages one by one.
         unsafe {
@@ -209,20 +222,46 @@ impl<E: Protocol> Owned<'_, E> {
             return Ok(0);
         }
         let sk = self.as_raw();
+        match msg.way() {
+            Way::Copy => self.fill_copy(skb, msg, want),
+            Way::Splice => {
+                // SAFETY: `sk` is locked, `skb` is a payload skb of it, `msg` is a live message.
+                let n = unsafe {
+                    if !b::newtcp_wmem_schedule(sk, want as i32) {
+                        return Err(EAGAIN);
+                    }
+                    b::newtcp_append_splice(sk, skb, msg.iter_raw(), want as usize)
+                };
+                taken(n as i32)
+            }
+            Way::Pin(pinned) => {
+                // SAFETY: As above, and the message keeps `pinned`. The pages may weigh more
+                // than the bytes that are wanted of them: the last line sees to that.
+                let n = unsafe {
+                    if !b::newtcp_wmem_schedule(sk, want as i32) {
+                        return Err(EAGAIN);
+                    }
+                    let n = b::newtcp_append_zerocopy(
+                        sk,
+                        skb,
+                        msg.as_raw(),
+                        want as i32,
+                        pinned.as_ptr(),
+                    );
+                    b::newtcp_mem_charge_forced(sk, 0);
+                    n
+                };
+                taken(n)
+            }
+        }
+    }
+
+    /// The same for bytes that are copied.
+    fn fill_copy(&mut self, skb: *mut b::sk_buff, msg: &mut Msg<'_>, want: u32) -> Result<u32> {
+        let sk = self.as_raw();
         // SAFETY: `sk` is locked, `skb` is a payload skb of it, `msg` is a live message. The
         // page fragment belongs to the task or, under the lock, to the socket.
         unsafe {
-            if msg.may_splice() && b::newtcp_can_splice(sk) {
-                if !b::newtcp_wmem_schedule(sk, want as i32) {
-                    return Err(EAGAIN);
-                }
-                let n = b::newtcp_append_splice(sk, skb, msg.iter_raw(), want as usize);
-                return match n {
-                    n if n >= 0 => Ok(n as u32),
-                    n if n == EMSGSIZE.to_errno() as isize => Ok(0),
-                    n => Err(Error::from_errno(n as i32)),
-                };
-            }
             let frag = NonNull::new(b::newtcp_page_frag(sk)).ok_or(EAGAIN)?;
             let room = b::newtcp_page_frag_room(skb, frag.as_ptr());
             let n = want.min(room);
@@ -241,5 +280,36 @@ impl<E: Protocol> Owned<'_, E> {
             ))?;
             Ok(n)
         }
+    }
+
+    /// Asks for time stamps of the byte with the sequence number `seq`, which is the last of the
+    /// last unsent skb. False if there is none.
+    pub(crate) fn stamp_unsent(&mut self, stamps: Stamps, seq: u32) -> bool {
+        let sk = self.as_raw();
+        let mut queues = self.queues();
+        let Some(skb) = queues.unsent_mut().back_mut() else {
+            return false;
+        };
+        // SAFETY: `sk` is locked, and `skb` is in a send queue of it.
+        unsafe { b::newtcp_stamp_request(sk, skb.as_raw(), stamps.0, seq) };
+        true
+    }
+
+    /// The same for a byte of the sent skb that starts at `start`.
+    pub(crate) fn stamp_sent(&mut self, stamps: Stamps, start: u32, seq: u32) {
+        let sk = self.as_raw();
+        if let Some(skb) = self.queues().sent_mut().get_mut(start) {
+            // SAFETY: `sk` is locked, and `skb` is in a send queue of it.
+            unsafe { b::newtcp_stamp_request(sk, skb.as_raw(), stamps.0, seq) };
+        }
+    }
+}
+
+/// How much was taken; nothing if there was no place for more in this skb.
+fn taken(n: i32) -> Result<u32> {
+    match n {
+        0.. => Ok(n as u32),
+        n if n == EMSGSIZE.to_errno() || n == EEXIST.to_errno() => Ok(0),
+        n => Err(Error::from_errno(n)),
     }
 }

@@ -281,6 +281,14 @@ impl<E: Protocol> SkbTreeMut<'_, E> {
         Some(self.release(skb))
     }
 
+    /// Tells the user that the first one's byte is acknowledged of which he wants to know.
+    pub(crate) fn stamp_first_acked(&mut self) {
+        if let Some(skb) = self.first_raw() {
+            // SAFETY: `skb` is a member of a send queue of this socket, whose lock is held.
+            unsafe { b::newtcp_stamp_acked(self.sk, skb.as_ptr()) };
+        }
+    }
+
     /// Frees the one with the lowest number: its bytes are used up.
     pub(crate) fn drop_first(&mut self) -> bool {
         self.pop_first().map(SkBuff::consume).is_some()

@@ -35,6 +35,8 @@ pub(crate) enum SockFlag {
     KeepOpen = b::sock_flags_SOCK_KEEPOPEN,
     /// `SO_LINGER`.
     Linger = b::sock_flags_SOCK_LINGER,
+    /// `SO_ZEROCOPY`.
+    Zerocopy = b::sock_flags_SOCK_ZEROCOPY,
 }
 
 /// What `SIGIO` says.

@@ -10,7 +10,6 @@ CLAMP = "TCP shows the clamp that it has made up itself; here 0 means that nobod
 SIZE = ("TCP keeps segments below half of the largest window it has seen, and shows a size also "
         "after the end; here it is the size in use, without a connection the default")
 TX_REHASH = "flow labels are not changed to find another path; the kernel offers it to TCP only"
-ZEROCOPY = "the kernel offers SO_ZEROCOPY to TCP by name only"
 ADDRFORM = "the kernel turns only TCP's and UDP's IPv6 sockets into IPv4 ones"
 
 SNDBUF = "TCP grows it when the connection is made; here it grows when data is acknowledged"
@@ -29,7 +28,6 @@ EXPLAINED = (
     ("option TCP_WINDOW_CLAMP *", "getsockopt c 6 10", "65536", "0", CLAMP),
     ("* TCP_RTO_MIN_US*", "*etsockopt ? 6 45*", "*", "*", TICKS),
     ("* TCP_DELACK_MAX_US*", "*etsockopt ? 6 46*", "*", "*", TICKS),
-    ("SO_ZEROCOPY *", "*etsockopt c 1 60*", "*", "*", ZEROCOPY),
     ("SO_TXREHASH *", "*etsockopt c 1 74*", "*", "ENOTSUP", TX_REHASH),
     ("IPV6_ADDRFORM *", "*etsockopt c 41 1*", "*", "ENOPROTOOPT", ADDRFORM),
 )

@@ -7,6 +7,7 @@ import struct
 from .scripts import LOOK, SOL_IP, SOL_IPV6, SOL_SOCKET, SOL_TCP, WR, Script, connected, states
 
 PEEK, WAITALL = socket.MSG_PEEK, socket.MSG_WAITALL
+ERRQUEUE, ZEROCOPY = socket.MSG_ERRQUEUE, 0x4000000
 PEEK_OFF, RCVLOWAT = 42, socket.SO_RCVLOWAT
 NO_PORT, LOCAL_RANGE, RECVERR = 24, 51, 11
 
@@ -119,7 +120,29 @@ def control():
                 ("sendmsg", "c", 3, level, kind, body), *LOOK))
 
 
+def stamps_of_sending():
+    """Time stamps of what is sent, and of what an option or a message may ask for."""
+    sched_snd, ack, software, key, key_tcp, only = 0x102, 0x200, 0x10, 0x80, 0x10000, 0x800
+    for flags in (sched_snd, sched_snd | software, sched_snd | software | key,
+                  sched_snd | software | only, ack | software | key | key_tcp | only,
+                  sched_snd | ack | software | key | only):
+        reads = (("poll", "c"),) + (("recvmsg", "c", 200, ERRQUEUE),) * 4
+        yield Script(f"tx-stamps {flags:#x}", connected() + (
+            ("setsockopt", "c", SOL_SOCKET, 37, flags), ("send", "c", 5), ("recv", "s", 5),
+            ("send", "s", 1), ("recv", "c", 1), *reads, ("poll", "c"), ("error", "c")))
+    for state, way in states().items():
+        for flags in (key, key_tcp, 0x1000, sched_snd, sched_snd | key, 1 << 30, software):
+            yield Script(f"stamp-flags {flags:#x} {state}", way + (
+                ("setsockopt", "c", SOL_SOCKET, 37, flags), ("getsockopt", "c", SOL_SOCKET, 37)))
+    for value in (0, 1, 2, -1):
+        yield Script(f"zerocopy {value}", connected() + (
+            ("setsockopt", "c", SOL_SOCKET, 60, value), ("getsockopt", "c", SOL_SOCKET, 60),
+            ("send", "c", 5, ZEROCOPY), ("send", "c", 5, ZEROCOPY), ("recv", "s", 10),
+            ("send", "s", 1), ("recv", "c", 1), ("poll", "c"),
+            ("recvmsg", "c", 10, ERRQUEUE), ("shutdown", "c", WR), ("send", "c", 1, ZEROCOPY)))
+
+
 def more_scripts():
     """All of these."""
     return [*peek_offset(), *low_water(), *lingering(), *ports(), *error_queue(), *six(),
-            *streams(), *control()]
+            *streams(), *control(), *stamps_of_sending()]
