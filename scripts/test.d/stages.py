@@ -20,8 +20,10 @@ class Stage:
     read: object = count.any_form
 
 
-def _in_guest(repo, kernel, *words, timeout):
-    return (f"{repo}/scripts/vm", "--kernel", kernel, "--timeout", str(timeout), "--", *words)
+def _in_guest(repo, kernel, *words, timeout, version=""):
+    release = ("--version", version) if version else ()
+    return (f"{repo}/scripts/vm", "--kernel", kernel, *release,
+            "--timeout", str(timeout), "--", *words)
 
 
 # The cases that stand for all under emulation, which is ten times slower than
@@ -32,16 +34,16 @@ EMULATED = (
 )
 
 
-def _selftest(repo, kernel, timeout, only=(), name="", long=False):
+def _selftest(repo, kernel, timeout, only=(), name="", version="", long=False):
     suite = "/mnt/src/tools/testing/selftests/net/mynewtcp/run.py"
     words = [suite, "--strict", "--programs", "/mnt/cache/target/release"]
     for pattern in only:
         words += ["--only", pattern]
     return Stage(
         name or f"selftest-{kernel}",
-        f"real programs in a guest, kernel {kernel}",
-        _in_guest(repo, kernel, *words, timeout=timeout),
-        (f"kernel-{kernel}", "programs"),
+        f"real programs in a guest, kernel {kernel} {version}".rstrip(),
+        _in_guest(repo, kernel, *words, timeout=timeout, version=version),
+        ("-".join(filter(None, ("kernel", kernel, version))), "programs"),
         long=long,
     )
 
@@ -159,6 +161,7 @@ def _long_stages(repo):
         "kernel-um-7.2", "a whole kernel of the release before",
         (f"{scripts}/kernel", "--version", "7.2", "um"), ("linux-7.2",), build=True, long=True,
     )
+    yield _selftest(repo, "um", 1800, name="selftest-um-7.2", version="7.2", long=True)
     yield Stage(
         "bench", "the benchmark runs through", (f"{scripts}/bench",),
         ("kernel-um", "kernel-x86", "programs"), long=True,
