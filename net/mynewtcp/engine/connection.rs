@@ -287,6 +287,11 @@ impl Connection {
         self.snd.size.goal()
     }
 
+    /// Octets of the largest window that the peer has offered so far.
+    pub fn max_window(&self) -> u32 {
+        self.snd.window.max.octets()
+    }
+
     /// SND.UNA.
     pub fn snd_una(&self) -> SeqNum {
         self.snd.una

@@ -22,6 +22,10 @@ use crate::linux::msg::{
 use crate::linux::sock::Wait;
 use crate::linux::state;
 use crate::linux::time::Timeout;
+use core::{
+    mem::take,
+    ptr, //
+};
 
 /// How many buffers are filled before segments that have arrived meanwhile get a turn.
 const FLUSH_INTERVAL: u32 = 16;
@@ -38,6 +42,7 @@ pub(crate) fn sendmsg(sk: &Sock, msg: &mut Msg<'_>) -> Result<usize> {
         timeout: sk.sndtimeo(flags & msg_flags::DONTWAIT != 0),
         stamps: Stamps::NONE,
         copied: 0,
+        pending: 0,
     };
     let pinning = sk.choose_way(msg)?;
     let outcome = writer.run(&mut sk, msg);
@@ -57,6 +62,8 @@ struct Writer {
     /// The time stamps that the user wants of the last octet.
     stamps: Stamps,
     copied: usize,
+    /// Octets that are queued and that the engine does not know of yet.
+    pending: u32,
 }
 
 /// The error that the user gets, and the signal that goes with EPIPE.
@@ -95,7 +102,14 @@ impl Writer {
     fn run(&mut self, sk: &mut Owned<'_>, msg: &mut Msg<'_>) -> Result {
         wait_connected(sk, &mut self.timeout)?;
         self.stamps = sk.check_control(msg)?;
-        let outcome = self.queue_all(sk, msg);
+        let mut outcome = self.queue_all(sk, msg);
+        if self.pending > 0 {
+            // The end of the message, or what was queued in front of a failure.
+            if outcome.is_err() {
+                self.flags &= !msg_flags::EOR;
+            }
+            outcome = outcome.and(self.push(sk, 0));
+        }
         // The end of the message has its stamps already.
         if outcome.is_err() && self.copied > 0 {
             self.stamp(sk);
@@ -103,6 +117,8 @@ impl Writer {
         outcome
     }
 
+    /// Queues until the message is finished or something is in the way. The engine has a look at
+    /// whole superpackets, not at each page.
     fn queue_all(&mut self, sk: &mut Owned<'_>, msg: &mut Msg<'_>) -> Result {
         let mut filled = 0;
         loop {
@@ -119,14 +135,16 @@ impl Writer {
             match append(sk, msg, remaining) {
                 Ok(octets) => {
                     self.copied += octets as usize;
+                    self.pending = self.pending.saturating_add(octets);
                     filled += 1;
                     if msg.remaining() == 0 {
-                        self.stamp_unsent(sk, octets);
+                        self.stamp_unsent(sk, self.pending);
+                    } else if is_due(sk, self.pending) {
+                        self.push(sk, msg.remaining())?;
                     }
-                    push(sk, octets, self.flags, msg.remaining())?;
                 }
                 Err(error) if error == EAGAIN => {
-                    push(sk, 0, 0, 0)?;
+                    push(sk, take(&mut self.pending), 0, 0)?;
                     // Whoever does not wait here is told by poll when there is room.
                     let _ = sk.is_writeable_or_ask();
                     if self.timeout.is_zero() {
@@ -136,11 +154,17 @@ impl Writer {
                 }
                 Err(error) => return Err(error),
             }
-            if filled >= FLUSH_INTERVAL {
+            if filled >= FLUSH_INTERVAL && msg.remaining() > 0 {
                 filled = 0;
+                self.push(sk, msg.remaining())?;
                 sk.flush_backlog();
             }
         }
+    }
+
+    /// Tells the engine what it does not know of yet.
+    fn push(&mut self, sk: &mut Owned<'_>, remaining: usize) -> Result {
+        push(sk, take(&mut self.pending), self.flags, remaining)
     }
 
     /// Asks for time stamps of the last octet that is queued; the engine does not know of the
@@ -206,6 +230,20 @@ fn append(sk: &mut Owned<'_>, msg: &mut Msg<'_>, remaining: usize) -> Result<u32
         .is_some_and(|skb| skb.cb::<Cb>().sealed == 0);
     let wanted = u32::try_from(remaining).unwrap_or(u32::MAX);
     Ok(sk.append(msg, wanted, goal, may_join)?.bytes)
+}
+
+/// Is it worth a transmission now? Yes for a full buffer that is next to be sent, and when the
+/// peer might be waiting: half of the window that it ever offered is here.
+fn is_due(sk: &mut Owned<'_>, pending: u32) -> bool {
+    let endpoint = sk.endpoint();
+    let Some(connection) = endpoint.connection() else {
+        return true;
+    };
+    let (goal, half_window) = (connection.size_goal(), connection.max_window() / 2);
+    let queues = sk.queues();
+    let (front, back) = (queues.unsent().front(), queues.unsent().back());
+    let is_next = matches!((front, back), (Some(front), Some(back)) if ptr::eq(front, back));
+    pending > half_window || (is_next && front.is_some_and(|skb| skb.len() >= goal))
 }
 
 /// Tells the engine about `octets` more, of a message of which `remaining` are still to come.
