@@ -7,6 +7,10 @@
 //! - [`drive`]: carrying out what the engine wants, in one place;
 //! - [`hooks`]: the calls from the kernel, handed on to where they belong.
 
+use kernel::prelude::{
+    KBox,
+    KVec, //
+};
 use kernel::sync::atomic::{
     Atomic,
     Full,
@@ -269,6 +273,20 @@ pub(crate) enum Role {
     Connected(Connection),
 }
 
+/// What is kept of the SYN of a connection that is accepted (TCP_SAVE_SYN).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SaveSyn {
+    /// Nothing.
+    No,
+    /// The IP header and ours.
+    FromIp,
+    /// The link layer's header too.
+    FromLink,
+}
+
+/// The headers of a SYN.
+pub(crate) type SavedSyn = KBox<KVec<u8>>;
+
 /// What `setsockopt` asked for that the connection is told when it begins: no tunables.
 #[derive(Clone, Copy)]
 pub(crate) struct Switches {
@@ -284,6 +302,8 @@ pub(crate) struct Switches {
     pub(crate) no_linger2: bool,
     /// TCP_INQ: say with each read how much is left.
     pub(crate) inq: bool,
+    /// TCP_SAVE_SYN: keep the SYNs of connections.
+    pub(crate) save_syn: SaveSyn,
     /// A listener's child: its TCP_DEFER_ACCEPT is the listener's and does not count here.
     pub(crate) was_accepted: bool,
 }
@@ -296,6 +316,7 @@ impl Switches {
         quickack: true,
         no_linger2: false,
         inq: false,
+        save_syn: SaveSyn::No,
         was_accepted: false,
     };
 }
@@ -311,6 +332,8 @@ pub(crate) struct Endpoint {
     pub(crate) orphan: Option<Orphan>,
     /// Connections that wait to be accepted.
     pub(crate) accept_queue: linux::sock::SockFifo<Self>,
+    /// The SYN that began the connection, until somebody has read it.
+    pub(crate) saved_syn: Option<SavedSyn>,
 }
 
 impl Endpoint {
@@ -324,6 +347,7 @@ impl Endpoint {
             namespace,
             orphan: None,
             accept_queue: linux::sock::SockFifo::new(),
+            saved_syn: None,
         }
     }
 
@@ -340,6 +364,7 @@ impl Endpoint {
             namespace: self.namespace.clone(),
             orphan: None,
             accept_queue: linux::sock::SockFifo::new(),
+            saved_syn: None,
         }
     }
 
@@ -407,6 +432,8 @@ pub(crate) struct Request {
     /// Its place at the listener; none once it has left the table, which is before its memory
     /// goes.
     pub(crate) slot: Option<Slot>,
+    /// The SYN, if the listener wants to have it kept.
+    pub(crate) saved_syn: Option<SavedSyn>,
 }
 
 impl Request {
@@ -461,6 +488,7 @@ pub(crate) fn with_connection_at<R>(
         switches: _,
         orphan: _,
         accept_queue: _,
+        saved_syn: _,
     } = endpoint.get_mut();
     let Role::Connected(connection) = role else {
         return None;

@@ -19,6 +19,7 @@ pub mod tuning;
 pub mod window;
 
 use crate::engine::buffer::ReceiveQueue;
+use crate::engine::congestion::ecn::EcnCounts;
 use crate::engine::recv::ack::AckPolicy;
 use crate::engine::recv::duplicates::Duplicates;
 use crate::engine::recv::tuning::Tuning;
@@ -78,6 +79,8 @@ pub(crate) struct Tally {
     pub(crate) out_of_order: u32,
     /// Octets delivered to the reader.
     pub(crate) octets: u64,
+    /// What was ECN-capable.
+    pub(crate) ecn: EcnCounts,
 }
 
 impl Tally {

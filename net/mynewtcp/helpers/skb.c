@@ -98,6 +98,24 @@ __newtcp void newtcp_skb_flow(const struct sk_buff *skb, struct in6_addr *laddr,
 	*rport = ntohs(th->source);
 }
 
+/* The headers of a received packet, up to the end of ours. */
+__newtcp const u8 *newtcp_skb_headers(const struct sk_buff *skb, bool link,
+				      u32 *len)
+{
+	const u8 *end = skb_transport_header(skb) + tcp_hdrlen(skb);
+	const u8 *start = skb_network_header(skb);
+
+	if (link) {
+		if (!skb_mac_header_was_set(skb))
+			return NULL;
+		start = skb_mac_header(skb);
+	}
+	if (end > skb_tail_pointer(skb))
+		return NULL;
+	*len = end - start;
+	return start;
+}
+
 /* An ICMP message is handled while its device is there. */
 __newtcp struct net *newtcp_skb_dev_net(const struct sk_buff *skb)
 {

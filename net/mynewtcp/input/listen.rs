@@ -17,6 +17,8 @@ use crate::endpoint::{
     Request,
     RequestRef,
     Role,
+    SaveSyn,
+    SavedSyn,
     Slot,
     Sock,
     SockRef, //
@@ -226,8 +228,21 @@ fn admit(
     let tuned = sk.endpoint().tuned.clone();
     let half_open = HalfOpen::on_syn(now(), tuned.config(), &parameters, segment);
     let request = remember(sk, &flow, skb, half_open.ok_or(EINVAL)?, parameters)?;
+    let wish = sk.endpoint().switches.save_syn;
+    if wish != SaveSyn::No {
+        request.lock().saved_syn = save_syn(skb, wish);
+    }
     answer(&request);
     Ok(())
+}
+
+/// The headers of a SYN. Without memory for them there is nothing to read later, as with a SYN
+/// that was answered with a cookie.
+fn save_syn(skb: &SkBuff, wish: SaveSyn) -> Option<SavedSyn> {
+    let headers = skb.headers(wish == SaveSyn::FromLink)?;
+    let mut saved = KVec::with_capacity(headers.len(), GFP_ATOMIC).ok()?;
+    saved.extend_from_slice(headers, GFP_ATOMIC).ok()?;
+    KBox::new(saved, GFP_ATOMIC).ok()
 }
 
 /// What a connection to the far end of `flow` is born with.
@@ -259,6 +274,7 @@ fn remember(
         parameters,
         tuned: endpoint.tuned.clone(),
         slot: Some(Slot::new(ctx.sock_ref())),
+        saved_syn: None,
     };
     demux::enter_request(flow, ctx, skb, request)
 }
@@ -409,6 +425,7 @@ fn connect_child(
     };
     let connection = half_open.into_connection(&mut cx, parameters, segment);
     endpoint.role = Role::Connected(connection);
+    endpoint.saved_syn = request.lock().saved_syn.take();
     crate::socket::options::apply(child);
     Ok(())
 }
@@ -426,6 +443,7 @@ pub(crate) fn on_timer(request: &RequestRef) {
             tuned,
             slot,
             parameters: _,
+            saved_syn: _,
         } = &mut *guard;
         let (shared, config) = (listener.shared(), tuned.config());
         let backlog = shared.backlog().min(config.max_syn_backlog);

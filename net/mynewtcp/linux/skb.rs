@@ -217,6 +217,20 @@ impl SkbRef {
         true
     }
 
+    /// The IP header of a received packet and ours behind it, `with_link` the link layer's too.
+    pub(crate) fn headers(&self, with_link: bool) -> Option<&[u8]> {
+        let mut len = 0;
+        // SAFETY: A received packet. What the helper gives lies in its head, which only
+        // `&mut self` can move.
+        unsafe {
+            let start = b::newtcp_skb_headers(self.as_raw(), with_link, &raw mut len);
+            if start.is_null() {
+                return None;
+            }
+            Some(core::slice::from_raw_parts(start, len as usize))
+        }
+    }
+
     /// The control block.
     #[inline]
     pub(crate) fn cb<C: SkbCb>(&self) -> &C {

@@ -94,6 +94,16 @@ impl OptOut<'_> {
         self.write_bytes(&value.to_ne_bytes())
     }
 
+    /// Answers with all of `bytes`. If there is less room, `EINVAL`, and how much is needed.
+    pub(crate) fn write_whole(self, bytes: &[u8]) -> Result {
+        if bytes.len() <= self.room()? {
+            return self.write_bytes(bytes);
+        }
+        // SAFETY: A user pointer, checked by the copy.
+        to_result(unsafe { b::newtcp_put_user_int(bytes.len() as i32, self.len) })?;
+        Err(EINVAL)
+    }
+
     /// Answers with as many of `bytes` as there is room for, and says how many.
     pub(crate) fn write_bytes(self, bytes: &[u8]) -> Result {
         let n = bytes.len().min(self.room()?);

@@ -98,6 +98,7 @@ pub(crate) fn disconnect(sk: &mut Owned<'_>) -> Result {
         sk.set_err(ECONNRESET);
     }
     discard_received(sk);
+    sk.endpoint().get_mut().saved_syn = None;
     sk.reset_route();
     sk.clear_remote();
     sk.set_shutdown_mask(0);

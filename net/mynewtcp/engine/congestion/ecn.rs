@@ -67,6 +67,37 @@ pub(crate) enum Answer {
     Both,
 }
 
+/// What has come with an ECN codepoint, for `TCP_INFO`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EcnCounts {
+    /// Segments with a mark of congestion.
+    pub marked: u32,
+    /// Octets in segments that are ECN-capable: ECT(1), ECT(0), and marked.
+    pub octets: [u32; 3],
+}
+
+impl EcnCounts {
+    /// `segments` have come that are ECN-capable, as `ecn` says, with `octets`.
+    pub(crate) fn count(&mut self, ecn: Ecn, segments: u32, octets: u32) {
+        let [ect1, ect0, ce] = &mut self.octets;
+        let of_kind = match ecn {
+            Ecn::NotEct => return,
+            Ecn::Ect1 => ect1,
+            Ecn::Ect0 => ect0,
+            Ecn::Ce => {
+                self.marked = self.marked.wrapping_add(segments);
+                ce
+            }
+        };
+        *of_kind = of_kind.wrapping_add(octets);
+    }
+
+    /// There was any data, or a mark.
+    pub(crate) fn has_any(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
 /// The state of one connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct EcnState {

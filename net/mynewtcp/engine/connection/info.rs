@@ -2,6 +2,7 @@
 
 //! What may be known about a connection, for `TCP_INFO` and socket diagnosis.
 
+use crate::engine::congestion::ecn::EcnCounts;
 use crate::engine::connection::Connection;
 use crate::engine::send::recovery::Phase;
 use crate::engine::state::StateName;
@@ -51,6 +52,8 @@ pub struct Received {
     pub out_of_order: u32,
     /// Octets received in order.
     pub octets: u64,
+    /// What was ECN-capable.
+    pub ecn: EcnCounts,
 }
 
 /// A snapshot of one connection. Sizes are in octets.
@@ -138,7 +141,7 @@ pub struct Info {
     pub total_rto: u16,
     /// Times that one or more time-outs in a row began.
     pub total_rto_recoveries: u16,
-    /// Milliseconds spent in those that are over.
+    /// Milliseconds spent in them.
     pub total_rto_time: u32,
     /// Segments delivered.
     pub delivered: u32,
@@ -146,6 +149,8 @@ pub struct Info {
     pub delivered_ce: u32,
     /// Both ends use ECN.
     pub ecn: bool,
+    /// The peer has sent something that is ECN-capable.
+    pub ecn_seen: bool,
     /// Octets per second that may be sent; [`u64::MAX`] while that is not known.
     pub pacing_rate: u64,
     /// Octets per second that arrived lately, 0 while that is not known.
@@ -213,10 +218,11 @@ impl Connection {
             reord_seen: snd.rack.reord_seen,
             total_rto: snd.tally.total_rto,
             total_rto_recoveries: snd.tally.total_rto_recoveries,
-            total_rto_time: snd.tally.total_rto_time,
+            total_rto_time: snd.tally.rto_time(now),
             delivered: snd.delivered,
             delivered_ce: snd.delivered_ce,
             ecn: self.ecn.agreed,
+            ecn_seen: self.ecn.agreed && rcv.tally.ecn.has_any(),
             pacing_rate: snd.pacer.rate(),
             delivery_rate: snd.rate.rate,
             delivery_rate_app_limited: snd.rate.is_app_limited,
@@ -245,6 +251,7 @@ impl Connection {
             data_segments: tally.data_segments,
             out_of_order: tally.out_of_order,
             octets: tally.octets,
+            ecn: tally.ecn,
         }
     }
 

@@ -56,6 +56,10 @@ impl Connection {
         let segments = payload.as_ref().map_or(1, Payload::segments);
         cx.shell.count(Counter::InSegs, segments);
         self.rcv.tally.count(segments, payload.is_some());
+        if segment.ecn.is_capable() {
+            let octets = payload.as_ref().map_or(0, Payload::len);
+            self.rcv.tally.ecn.count(segment.ecn, segments, octets);
+        }
         match self.state() {
             StateName::Closed => {}
             StateName::SynSent => self.on_segment_in_syn_sent(cx, segment),

@@ -20,8 +20,8 @@ pub(crate) struct Tally {
     pub(crate) total_rto: u16,
     /// Times that one or more time-outs in a row ended with progress.
     pub(crate) total_rto_recoveries: u16,
-    /// Time spent in them, in milliseconds.
-    pub(crate) total_rto_time: u32,
+    /// Time spent in those that are over, in milliseconds.
+    total_rto_time: u32,
     /// When the first of the time-outs in a row came that are not over.
     /// [`Instant::MAX`] if all are.
     since: Instant,
@@ -57,9 +57,14 @@ impl Tally {
 
     /// There is progress again.
     pub(crate) fn on_progress(&mut self, now: Instant) {
-        let spent = millis(self.without_progress(now));
-        self.total_rto_time = self.total_rto_time.saturating_add(spent);
+        self.total_rto_time = self.rto_time(now);
         self.since = Instant::MAX;
+    }
+
+    /// Milliseconds spent in rows of time-outs, with the one that is not over.
+    pub(crate) fn rto_time(&self, now: Instant) -> u32 {
+        self.total_rto_time
+            .saturating_add(millis(self.without_progress(now)))
     }
 
     /// How long ago the first of the time-outs came that are not over.
@@ -82,9 +87,10 @@ mod tests {
         let at = |ms| Instant::ZERO.after(Delta::from_millis(ms));
         tally.on_timeout(at(100));
         tally.on_timeout(at(300));
+        assert_eq!(tally.rto_time(at(310)), 210);
         tally.on_progress(at(350));
         tally.on_progress(at(900));
         assert_eq!((tally.total_rto, tally.total_rto_recoveries), (2, 1));
-        assert_eq!(tally.total_rto_time, 250);
+        assert_eq!(tally.rto_time(at(1000)), 250);
     }
 }

@@ -9,9 +9,8 @@ use crate::endpoint::{
 use crate::engine::connection::info::Info;
 use crate::engine::time::Delta;
 
-/// Octets of `struct tcp_info` up to and including `tcpi_rcv_wnd`; what is behind is never
-/// known here, and a shorter answer says so.
-const LEN: usize = 236;
+/// Octets of `struct tcp_info`.
+const LEN: usize = 280;
 
 /// A `struct tcp_info` as it lies in memory.
 pub(crate) struct Snapshot([u8; LEN]);
@@ -71,6 +70,12 @@ mod at {
     pub(super) const DELIVERED_CE: usize = 196;
     pub(super) const SND_WND: usize = 228;
     pub(super) const RCV_WND: usize = 232;
+    pub(super) const TOTAL_RTO: usize = 240;
+    pub(super) const TOTAL_RTO_RECOVERIES: usize = 242;
+    pub(super) const TOTAL_RTO_TIME: usize = 244;
+    pub(super) const RECEIVED_CE: usize = 248;
+    pub(super) const RECEIVED_ECN_BYTES: usize = 264;
+    pub(super) const MODES: usize = 276;
 }
 
 /// Bits of `tcpi_options`.
@@ -78,6 +83,14 @@ const OPT_TIMESTAMPS: u8 = 1;
 const OPT_SACK: u8 = 2;
 const OPT_WSCALE: u8 = 4;
 const OPT_ECN: u8 = 8;
+const OPT_ECN_SEEN: u8 = 16;
+
+/// `tcpi_ecn_mode` of RFC 3168, in the bit field that has it.
+const MODE_RFC3168: u32 = if cfg!(target_endian = "little") {
+    1
+} else {
+    1 << 30
+};
 
 #[cfg(CONFIG_MY_NEWTCP_DIAG)]
 impl AsRef<[u8]> for Snapshot {
@@ -124,7 +137,8 @@ impl Snapshot {
         let options = bit(info.timestamps, OPT_TIMESTAMPS)
             | bit(info.sack, OPT_SACK)
             | bit(scaled, OPT_WSCALE)
-            | bit(info.ecn, OPT_ECN);
+            | bit(info.ecn, OPT_ECN)
+            | bit(info.ecn_seen, OPT_ECN_SEEN);
         self.put(at::CA_STATE, &[info.ca_state as u8]);
         self.put(at::RETRANSMITS, &[info.retransmits]);
         self.put(at::PROBES, &[info.probes]);
@@ -155,6 +169,19 @@ impl Snapshot {
         self.put_u32(at::DATA_SEGS_IN, info.received.data_segments);
         self.put_u32(at::RCV_OOOPACK, info.received.out_of_order);
         self.fill_rates(info);
+        self.fill_ecn(info);
+    }
+
+    /// What the peer and the path say of congestion. The `delivered` ones in octets are of
+    /// another way to say it, RFC 9768.
+    fn fill_ecn(&mut self, info: &Info) {
+        self.put_u32(at::RECEIVED_CE, info.received.ecn.marked);
+        for (place, octets) in info.received.ecn.octets.into_iter().enumerate() {
+            self.put_u32(at::RECEIVED_ECN_BYTES + 4 * place, octets);
+        }
+        if info.ecn {
+            self.put_u32(at::MODES, MODE_RFC3168);
+        }
     }
 
     /// How fast it goes, and what it waits for.
@@ -175,6 +202,10 @@ impl Snapshot {
         self.put_u64(at::BYTES_RETRANS, info.bytes_retrans);
         self.put_u32(at::DSACK_DUPS, info.dsack_dups);
         self.put_u32(at::REORD_SEEN, info.reord_seen);
+        self.put(at::TOTAL_RTO, &info.total_rto.to_ne_bytes());
+        let recoveries = info.total_rto_recoveries.to_ne_bytes();
+        self.put(at::TOTAL_RTO_RECOVERIES, &recoveries);
+        self.put_u32(at::TOTAL_RTO_TIME, info.total_rto_time);
     }
 
     fn fill_counts(&mut self, info: &Info) {

@@ -6,6 +6,7 @@ use crate::endpoint::drive::drive;
 use crate::endpoint::{
     with_connection,
     Locked,
+    SaveSyn,
     Sock,
     Switches, //
 };
@@ -271,6 +272,27 @@ pub(super) fn inq(sk: &mut Locked<'_>) -> i32 {
 
 pub(super) fn set_inq(sk: &mut Locked<'_>, value: i32) -> Result {
     switches(sk).inq = value != 0;
+    Ok(())
+}
+
+pub(super) fn save_syn(sk: &mut Locked<'_>) -> i32 {
+    switches(sk).save_syn as i32
+}
+
+pub(super) fn set_save_syn(sk: &mut Locked<'_>, value: i32) -> Result {
+    switches(sk).save_syn = match value {
+        0 => SaveSyn::No,
+        1 => SaveSyn::FromIp,
+        _ => SaveSyn::FromLink,
+    };
+    Ok(())
+}
+
+pub(super) fn saved_syn(sk: &Sock, out: OptOut<'_>) -> Result {
+    let mut sk = sk.lock();
+    let saved = &mut sk.endpoint().get_mut().saved_syn;
+    out.write_whole(saved.as_ref().map_or(&[], |headers| headers.as_slice()))?;
+    *saved = None;
     Ok(())
 }
 

@@ -67,7 +67,7 @@ const COUNTS: [&str; 11] = [
 ];
 
 /// What only `TCP_INFO` is told: nothing is decided by it.
-const TOLD: [&str; 2] = ["DeliveryRate", "Chronometer"];
+const TOLD: [&str; 3] = ["DeliveryRate", "Chronometer", "EcnCounts"];
 
 /// Reads `Debug` output as it is written, piece by piece.
 struct Reader {

@@ -14,7 +14,8 @@ from harness.registry import case, check, check_equal
 SOL_TCP = socket.SOL_TCP
 SO_MAX_PACING_RATE = 47
 TCP_CC_INFO = 26
-OPT_ECN = 8
+OPT_ECN, OPT_ECN_SEEN = 8, 16
+ECN_MODE_RFC3168 = 1
 NOBODY = 65534
 
 
@@ -30,7 +31,7 @@ def choose(sock, name):
 
 def info(sock):
     """TCP_INFO as it lies in memory."""
-    return sock.getsockopt(SOL_TCP, socket.TCP_INFO, 236)
+    return sock.getsockopt(SOL_TCP, socket.TCP_INFO, 280)
 
 
 def delivered_ce(sock):
@@ -140,6 +141,12 @@ def ecn_marks_take_the_place_of_losses(context):
         if delivered_ce(client):
             break
     check(delivered_ce(client) > 0, "marks are echoed")
+    marked, _, capable, in_marked = struct.unpack_from("I12xIII", info(server), 248)
+    check(marked > 0 and in_marked > 0, "the receiver counts what is marked")
+    received = struct.unpack_from("Q", info(server), 128)[0]
+    check(received - 10_000 < capable + in_marked, "all of it could have been")
+    check(info(server)[5] & OPT_ECN_SEEN, "it has seen ECN")
+    check_equal(info(server)[276] & 3, ECN_MODE_RFC3168, "the mode")
 
 
 @case()

@@ -12,6 +12,7 @@ from harness.options import OPTIONS
 from harness.registry import case, check, check_equal
 
 SOL_TCP, SOL_NEWTCP = socket.SOL_TCP, 288
+TCP_SAVE_SYN, TCP_SAVED_SYN = 27, 28
 INTS = [row for row in OPTIONS if row[2] in ("flag", "exact")]
 ABOVE, BELOW = (1 << 31) - 1, -(1 << 31)
 
@@ -172,3 +173,73 @@ def option_window_clamp(context):
     client.send(b"x" * 100000)
     window = struct.unpack("I", client.getsockopt(SOL_TCP, socket.TCP_INFO, 232)[228:232])[0]
     check(0 < window <= 5000, f"a window of {window} octets is offered")
+
+
+def saved_syn(sock, room):
+    """TCP_SAVED_SYN with so much room: errno, the length that it gives, the bytes."""
+    buffer = ctypes.create_string_buffer(room + 1)
+    length = ctypes.c_int(room)
+    failed = _libc.getsockopt(sock.fileno(), SOL_TCP, TCP_SAVED_SYN, buffer, ctypes.byref(length))
+    return (ctypes.get_errno() if failed else 0), length.value, buffer.raw[:length.value]
+
+
+@case()
+def option_saved_syn(context):
+    """With TCP_SAVE_SYN an accepted socket has the headers of its SYN, once."""
+    listener = context.listener(context.link.b)
+    ip_header = {4: 20, 6: 40}[context.version]
+    for wish, link_header in ((1, 0), (2, 14)):
+        listener.setsockopt(SOL_TCP, TCP_SAVE_SYN, wish)
+        client = context.socket(context.link.a)
+        client.connect(context.address(context.link.b, 7000))
+        server = context.accept(listener)
+        error, length, _ = saved_syn(server, 30)
+        check_equal(error, errno.EINVAL, "errno without room")
+        error, got, headers = saved_syn(server, length)
+        check_equal((error, got), (0, length), "errno and length with room")
+        check_equal(length, link_header + ip_header + headers[link_header + ip_header + 12] // 16 * 4,
+                    "octets of all headers")
+        check_equal(headers[link_header] >> 4, context.version, "IP version")
+        ports = struct.unpack_from(">HH", headers, link_header + ip_header)
+        check_equal(ports, (client.getsockname()[1], 7000), "ports")
+        check_equal(headers[link_header + ip_header + 13] & 0x3f, 0x02, "flags of the SYN")
+        check_equal(saved_syn(server, 200)[:2], (0, 0), "errno and length the second time")
+    listener.setsockopt(SOL_TCP, TCP_SAVE_SYN, 0)
+    client = context.socket(context.link.a)
+    client.connect(context.address(context.link.b, 7000))
+    server = context.accept(listener)
+    check_equal(saved_syn(server, 200)[:2], (0, 0), "errno and length without TCP_SAVE_SYN")
+    expect_error(errno.ENOPROTOOPT, "setting TCP_SAVED_SYN", server.setsockopt, SOL_TCP,
+                 TCP_SAVED_SYN, 1)
+
+
+@case(versions=(4,))
+def option_info_of_timeouts(context):
+    """TCP_INFO has all of struct tcp_info: time-outs, how many rows of them, and how long they
+    took, also before they are over."""
+    client, server = context.connected()
+    check_equal(len(client.getsockopt(SOL_TCP, socket.TCP_INFO, 1024)), 280,
+                "octets of struct tcp_info")
+    for room in (1, 235, 241, 280):
+        check_equal(len(client.getsockopt(SOL_TCP, socket.TCP_INFO, room)), room, "octets told")
+
+    def timeouts():
+        return struct.unpack_from("HHI", client.getsockopt(SOL_TCP, socket.TCP_INFO, 248), 240)
+
+    check_equal(timeouts(), (0, 0, 0), "time-outs, rows, milliseconds at first")
+    client.sendall(b"x")
+    server.recv(1)
+    context.link.b.ns.ip("link set b0 down")
+    client.sendall(b"x")
+    context.until(lambda: timeouts()[0] >= 2 and timeouts()[2] > 0, "there are time-outs")
+    check_equal(timeouts()[1], 1, "rows of them")
+    early = timeouts()[2]
+    context.until(lambda: timeouts()[2] > early, "the time goes on")
+    context.link.b.ns.ip("link set b0 up")
+    check_equal(server.recv(1), b"x", "what comes at last")
+    context.until(lambda: struct.unpack_from(
+        "I", client.getsockopt(SOL_TCP, socket.TCP_INFO, 248), 24)[0] == 0, "all is acknowledged")
+    late = timeouts()
+    client.sendall(b"x")
+    server.recv(1)
+    check_equal(timeouts()[2], late[2], "milliseconds afterwards")

@@ -201,6 +201,15 @@ class Machine:
             return str(struct.unpack("i", buffer.raw[:4])[0])
         return f"{size.value}:{buffer.raw[:max(size.value, 0)].hex()}"
 
+    def do_syn(self, name, length):
+        """TCP_SAVED_SYN: errors tell how much room is needed."""
+        size = ctypes.c_int(length)
+        buffer = ctypes.create_string_buffer(max(length, 0) + 1)
+        failed = _libc.getsockopt(self.sockets[name].fileno(), socket.SOL_TCP, 28, buffer,
+                                  ctypes.byref(size))
+        told = errno.errorcode[ctypes.get_errno()] if failed else "ok"
+        return f"{told}, {size.value} bytes"
+
     def do_ioctl(self, name, what):
         """ioctl(2)."""
         value = ctypes.c_int(-1)

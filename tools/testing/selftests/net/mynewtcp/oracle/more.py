@@ -142,7 +142,22 @@ def stamps_of_sending():
             ("recvmsg", "c", 10, ERRQUEUE), ("shutdown", "c", WR), ("send", "c", 1, ZEROCOPY)))
 
 
+def saved_syns():
+    """TCP_SAVE_SYN on a listener, and what accepted sockets have then."""
+    save, saved = 27, 28
+    for wish in (-1, 0, 1, 2, 3):
+        for version in (4, 6):
+            yield Script(f"save-syn {wish} {version}", (
+                ("socket", "l", version), ("bind", "l", f"{version}:lo:0"),
+                ("setsockopt", "l", SOL_TCP, save, wish), ("listen", "l", 4),
+                ("socket", "c", version), ("connect", "c", f"{version}:lo:0"),
+                ("accept", "l", "s"), ("getsockopt", "s", SOL_TCP, save),
+                ("syn", "s", 10), ("syn", "s", 200), ("syn", "s", 200), ("syn", "c", 200),
+                ("syn", "l", 200), ("syn", "s", -1),
+                ("setsockopt", "s", SOL_TCP, saved, 1)))
+
+
 def more_scripts():
     """All of these."""
     return [*peek_offset(), *low_water(), *lingering(), *ports(), *error_queue(), *six(),
-            *streams(), *control(), *stamps_of_sending()]
+            *streams(), *control(), *stamps_of_sending(), *saved_syns()]
