@@ -60,7 +60,7 @@ enum Bad {
 }
 
 /// Brings the whole header into the linear part and takes it apart.
-fn parse(skb: &mut SkBuff) -> Result<Segment, Bad> {
+fn parse(skb: &mut SkBuff, segment: &mut Segment) -> Result<(), Bad> {
     if !skb.may_pull(HEADER_LEN as u32) {
         return Err(Bad::Header);
     }
@@ -71,14 +71,15 @@ fn parse(skb: &mut SkBuff) -> Result<Segment, Bad> {
     if !skb.checksum_ok() {
         return Err(Bad::Checksum);
     }
-    reparse(skb).map_err(|_| Bad::Header)
+    reparse(skb, segment).map_err(|_| Bad::Header)
 }
 
 /// Takes apart a header that [`parse`] has seen.
-fn reparse(skb: &SkBuff) -> Result<Segment, Malformed> {
-    let mut segment = Segment::parse(skb.data(), skb.len())?;
+#[inline]
+fn reparse(skb: &SkBuff, segment: &mut Segment) -> Result<(), Malformed> {
+    segment.read(skb.data(), skb.len())?;
     segment.ecn = Ecn::from_tos(skb.tos());
-    Ok(segment)
+    Ok(())
 }
 
 /// A packet of our protocol has arrived.
@@ -88,8 +89,9 @@ pub(crate) fn receive(mut skb: SkBuff, rx: &Rx<'_>) {
     };
     let namespace = &*per_net.namespace;
     namespace.note(Event::InSegs);
-    match parse(&mut skb) {
-        Ok(segment) => dispatch(skb, rx, namespace, &segment),
+    let mut segment = Segment::NONE;
+    match parse(&mut skb, &mut segment) {
+        Ok(()) => dispatch(skb, rx, namespace, &segment),
         Err(Bad::Header) => {
             count_damaged(namespace, reason::PKT_TOO_SMALL);
             skb.drop_with(reason::PKT_TOO_SMALL);
@@ -179,8 +181,9 @@ fn hand_over(sk: &SockRef, mut skb: SkBuff, namespace: &Namespace, segment: &Seg
 
 /// A segment has reached its socket, whose lock is held, after a time in the backlog.
 pub(crate) fn receive_locked(sk: &mut Locked<'_>, skb: SkBuff) {
-    match reparse(&skb) {
-        Ok(segment) => take(sk, skb, &segment),
+    let mut segment = Segment::NONE;
+    match reparse(&skb, &mut segment) {
+        Ok(()) => take(sk, skb, &segment),
         // A filter has cut the packet.
         Err(_) => skb.drop_with(reason::SOCKET_FILTER),
     }

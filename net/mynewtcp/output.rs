@@ -49,7 +49,7 @@ pub(crate) fn ports_of(flow: &Flow) -> Ports {
 
 /// Sends one transmission of the connection of `sk`.
 pub(crate) fn transmit(sk: &mut Locked<'_>, transmit: &Transmit) -> Result {
-    let header = Header::of(transmit, ports_of(&sk.flow()))?;
+    let ports = ports_of(&sk.flow());
     let skb = if transmit.range.is_empty() {
         sk.alloc_control().ok_or(ENOMEM)?
     } else {
@@ -59,7 +59,13 @@ pub(crate) fn transmit(sk: &mut Locked<'_>, transmit: &Transmit) -> Result {
         capable: transmit.ecn.is_capable(),
         cwr: transmit.cwr,
     };
-    sk.transmit(skb, header.as_slice(), transmit.gso_size, notification)
+    sk.transmit(
+        skb,
+        transmit.header_len(),
+        |room| transmit.emit(ports, room).is_some(),
+        transmit.gso_size,
+        notification,
+    )
 }
 
 /// A buffer with the octets of `range`, which stay in the sent store as well.

@@ -17,6 +17,7 @@ use crate::engine::event::Event;
 use crate::engine::listener::TimeWait;
 use crate::engine::send::pacing::PacingLimits;
 use crate::engine::time::Instant;
+use crate::engine::wire::Transmit;
 use crate::error;
 use crate::linux::sock::{
     SockFlag,
@@ -53,8 +54,10 @@ fn transmit_all(sk: &mut Locked<'_>, now: Instant) {
         let rate = connection.pacing_rate();
         sk.set_pacing_rate(rate);
     }
-    while let Some(transmit) =
-        with_connection_at(sk, now, |connection, cx| connection.poll_transmit(cx)).flatten()
+    let mut transmit = Transmit::NONE;
+    while with_connection_at(sk, now, |connection, cx| {
+        connection.poll_transmit_into(cx, &mut transmit)
+    }) == Some(true)
     {
         if output::transmit(sk, &transmit).is_err() {
             with_connection_at(sk, now, |connection, cx| {

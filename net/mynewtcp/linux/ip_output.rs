@@ -39,20 +39,23 @@ pub(crate) struct Notification {
 }
 
 impl<E: Protocol> Ctx<'_, E> {
-    /// Sends `skb`, payload or none, behind `header`: header and options with the checksum field
-    /// zero. A payload of more than `mss` bytes leaves as a superpacket of segments of that size.
+    /// Sends `skb`, payload or none, behind a header of `header_len` octets, options included,
+    /// that `write` writes, with the checksum field zero. A payload of more than `mss` bytes leaves as a superpacket of segments of that size.
     ///
     /// An error means that the packet went nowhere. Success means that it was handed to IP.
     pub(crate) fn transmit(
         &mut self,
         mut skb: SkBuff,
-        header: &[u8],
+        header_len: usize,
+        write: impl FnOnce(&mut [u8]) -> bool,
         mss: u16,
         notification: Notification,
     ) -> Result {
         let sk = self.as_raw();
         let payload = skb.len();
-        push_header(&mut skb, header)?;
+        if !write(header_room(&mut skb, header_len)?) {
+            return Err(EINVAL);
+        }
         let flow = self.flow();
         set_checksum(&skb, &flow);
         if mss != 0 && payload > u32::from(mss) {
@@ -96,16 +99,22 @@ impl<E: Protocol> Sock<E> {
 
 /// Puts the header in front of the payload.
 fn push_header(skb: &mut SkBuff, header: &[u8]) -> Result {
-    if !(HEADER_LEN..=MAX_HEADER_LEN).contains(&header.len()) || header.len() % 4 != 0 {
+    header_room(skb, header.len())?.copy_from_slice(header);
+    Ok(())
+}
+
+/// Makes room for a header in front of the payload.
+fn header_room(skb: &mut SkBuff, len: usize) -> Result<&mut [u8]> {
+    if !(HEADER_LEN..=MAX_HEADER_LEN).contains(&len) || len % 4 != 0 {
         return Err(EINVAL);
     }
-    // SAFETY: The skb is ours and was allocated with room for all headers.
+    // SAFETY: The skb is ours and was allocated with room for all headers; while the slice lives
+    // nobody else uses it. It is memory of C's, whose bytes all have some value.
     unsafe {
-        let to = b::skb_push(skb.as_raw(), header.len() as u32);
-        core::ptr::copy_nonoverlapping(header.as_ptr(), to.cast(), header.len());
+        let to: *mut u8 = b::skb_push(skb.as_raw(), len as u32).cast();
         b::newtcp_skb_reset_transport_header(skb.as_raw());
+        Ok(core::slice::from_raw_parts_mut(to, len))
     }
-    Ok(())
 }
 
 /// Leaves the checksum to the device.

@@ -8,6 +8,7 @@ use crate::endpoint::{
     now,
     with_connection_at,
     Owned,
+    Role,
     Sock, //
 };
 use crate::linux::compat::prelude::*;
@@ -269,6 +270,14 @@ impl Reader {
             return;
         }
         self.announced = self.copied;
+        let unread = sk.shared().unread();
+        let little = match &mut sk.endpoint().get_mut().role {
+            Role::Connected(connection) => connection.recv_little(unread),
+            Role::Closed | Role::Listening => return,
+        };
+        if little == Some(false) {
+            return;
+        }
         let now = now();
         let owed = with_connection_at(sk, now, |connection, cx| connection.recv(cx));
         if owed == Some(true) {

@@ -84,12 +84,17 @@ impl Usage {
         &mut self,
         now: Instant,
         window: &mut Window,
+        least_rto: Delta,
         patience: impl FnOnce() -> Patience,
         application_limited: bool,
     ) {
         if self.is_cwnd_limited(window) {
             self.used = 0;
             self.stamp = now;
+            return;
+        }
+        // No time-out is shorter than this.
+        if now.since(self.stamp) < least_rto {
             return;
         }
         let patience = patience();
@@ -163,23 +168,23 @@ mod tests {
     #[test]
     fn full_windows_stay() {
         let (mut usage, mut window) = (usage(80_000, true), window());
-        usage.validate(LATER, &mut window, || PATIENCE, true);
+        usage.validate(LATER, &mut window, PATIENCE.rto, || PATIENCE, true);
         assert_eq!(window.cwnd_bytes, 80_000);
     }
 
     #[test]
     fn unused_windows_shrink_half_way_once_in_a_timeout() {
         let (mut usage, mut window) = (usage(20_000, false), window());
-        usage.validate(LATER, &mut window, || PATIENCE, true);
+        usage.validate(LATER, &mut window, PATIENCE.rto, || PATIENCE, true);
         assert_eq!((window.cwnd_bytes, window.ssthresh_bytes), (50_000, 60_000));
-        usage.validate(LATER, &mut window, || PATIENCE, true);
+        usage.validate(LATER, &mut window, PATIENCE.rto, || PATIENCE, true);
         assert_eq!(window.cwnd_bytes, 50_000);
     }
 
     #[test]
     fn a_window_that_the_send_buffer_limits_stays() {
         let (mut usage, mut window) = (usage(20_000, false), window());
-        usage.validate(LATER, &mut window, || PATIENCE, false);
+        usage.validate(LATER, &mut window, PATIENCE.rto, || PATIENCE, false);
         assert_eq!(window.cwnd_bytes, 80_000);
     }
 

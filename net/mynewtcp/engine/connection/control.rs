@@ -251,9 +251,15 @@ impl Connection {
             .on_sent(snd.una, snd.nxt, flight, snd.cwnd_limited);
         let waiting_writer = cx.shell.has_waiting_writer();
         if cx.config.slow_start_after_idle && !snd.recovery.is_repairing() {
+            let least_rto = cx.config.rto_min.min(cx.config.rto_max);
             let patience = || Self::patience_of(snd, cx);
-            self.usage
-                .validate(cx.now, &mut self.window, patience, !waiting_writer);
+            self.usage.validate(
+                cx.now,
+                &mut self.window,
+                least_rto,
+                patience,
+                !waiting_writer,
+            );
         }
         let activity = if self.snd.unsent() > 0 && self.snd.window_limited {
             Activity::WindowLimited

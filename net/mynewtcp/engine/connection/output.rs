@@ -35,30 +35,58 @@ use crate::engine::wire::{
     Transmit, //
 };
 
+/// Puts what was found, if anything was, where it is wanted.
+fn put(out: &mut Transmit, found: Option<Transmit>) -> bool {
+    match found {
+        Some(transmit) => {
+            *out = transmit;
+            true
+        }
+        None => false,
+    }
+}
+
 impl Connection {
     /// The next transmission, if there is one. Ask until there is none.
     pub fn poll_transmit<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
+        let mut transmit = Transmit::NONE;
+        self.poll_transmit_into(cx, &mut transmit)
+            .then_some(transmit)
+    }
+
+    /// The same, where the transmission is to stay: moving it about costs more than making it.
+    pub fn poll_transmit_into<S: Shell>(
+        &mut self,
+        cx: &mut Context<'_, S>,
+        out: &mut Transmit,
+    ) -> bool {
         if self.timers.is_armed(Timer::Memory) {
-            return None;
+            return false;
         }
-        let transmit = match self.state() {
-            StateName::Closed => self.poll_closed(cx),
-            StateName::SynSent | StateName::SynReceived => self.poll_handshake(cx),
+        let found = match self.state() {
+            StateName::Closed => put(out, self.poll_closed(cx)),
+            StateName::SynSent | StateName::SynReceived => put(out, self.poll_handshake(cx)),
             StateName::Established
             | StateName::FinWait1
             | StateName::FinWait2
             | StateName::CloseWait
             | StateName::Closing
-            | StateName::LastAck => self.poll_synchronized(cx),
-        }?;
+            | StateName::LastAck => self.poll_synchronized(cx, out),
+        };
+        if found {
+            self.count_transmit(cx, out);
+        }
+        found
+    }
+
+    fn count_transmit<S: Shell>(&mut self, cx: &mut Context<'_, S>, transmit: &Transmit) {
         let counter = match (transmit.control, transmit.retransmission) {
             (Control::Rst, _) => Counter::OutRsts,
             (Control::None | Control::Syn | Control::Fin, true) => Counter::RetransSegs,
             (Control::None | Control::Syn | Control::Fin, false) => Counter::OutSegs,
         };
         cx.shell.count(counter, transmit.segments());
-        self.tally.count(&transmit);
-        Some(transmit)
+        self.tally.count(transmit);
     }
 
     /// Last words: a reset, or the acknowledgment of the FIN that ended it all.
@@ -101,7 +129,9 @@ impl Connection {
             return Some(self.transmit_syn(cx));
         }
         if self.rcv.ack.is_now() && self.state() == StateName::SynReceived {
-            return Some(self.transmit_ack(cx));
+            let mut transmit = Transmit::NONE;
+            self.transmit_ack(cx, &mut transmit);
+            return Some(transmit);
         }
         self.arm_retransmit(cx);
         self.arm_user_timeout(cx);
@@ -169,14 +199,14 @@ impl Connection {
         }
     }
 
-    fn poll_synchronized<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
+    fn poll_synchronized<S: Shell>(&mut self, cx: &mut Context<'_, S>, out: &mut Transmit) -> bool {
         if self.has_nothing_to_send() {
             self.timers.stop(Timer::Pacing);
             self.snd.cwnd_limited = self.congestion_allows() < self.snd.size.mss().octets();
             self.settle(cx);
-            return None;
+            return false;
         }
-        self.poll_output(cx)
+        self.poll_output(cx, out)
     }
 
     /// All that could be a reason to transmit is absent. That is how most segments leave a
@@ -191,36 +221,37 @@ impl Connection {
             && self.state.fin().is_none()
     }
 
-    fn poll_output<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
-        if let Some(transmit) = self.poll_early_ack(cx) {
-            return Some(transmit);
+    fn poll_output<S: Shell>(&mut self, cx: &mut Context<'_, S>, out: &mut Transmit) -> bool {
+        if self.ecn.has_early() && put(out, self.poll_early_ack(cx)) {
+            return true;
         }
         // Data carries no selective acknowledgments: they would make its segments shorter. So
         // what they have to say goes first.
         let has_report = !self.rcv.blocks.is_empty() || self.rcv.duplicates.is_owed();
         if self.rcv.ack.is_now() && has_report {
-            return Some(self.transmit_ack(cx));
+            return self.transmit_ack(cx, out);
         }
-        if let Some(transmit) = self.poll_probe(cx) {
-            return Some(transmit);
+        if self.snd.tlp.due && put(out, self.poll_probe(cx)) {
+            return true;
         }
         if !self.is_paced(cx) {
-            if let Some(transmit) = self.poll_retransmission(cx) {
-                return Some(transmit);
+            let again = self.snd.control_lost || self.snd.board.awaiting_retransmission() > 0;
+            if again && put(out, self.poll_retransmission(cx)) {
+                return true;
             }
-            if let Some(transmit) = self.poll_new_data(cx) {
-                return Some(transmit);
+            if self.poll_new_data(cx, out) {
+                return true;
             }
         }
         if self.rcv.ack.is_now() {
-            return Some(self.transmit_ack(cx));
+            return self.transmit_ack(cx, out);
         }
         if self.snd.probe_due {
             self.snd.probe_due = false;
-            return Some(self.transmit_probe(cx));
+            return put(out, Some(self.transmit_probe(cx)));
         }
         self.settle(cx);
-        None
+        false
     }
 
     /// All has been sent that could be: what is waited for now?
@@ -232,9 +263,10 @@ impl Connection {
         self.arm_user_timeout(cx);
     }
 
-    fn transmit_ack<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Transmit {
+    /// Always true: there is something to send.
+    fn transmit_ack<S: Shell>(&mut self, cx: &mut Context<'_, S>, transmit: &mut Transmit) -> bool {
         let seq = self.snd.nxt;
-        let mut transmit = self.header(cx, seq, Control::None);
+        self.header(cx, seq, Control::None, transmit);
         transmit.options.sack = self.rcv.blocks;
         //   "the first block of the SACK option [...] specifies the range of the duplicate
         //   segment" (RFC 2883, section 4)
@@ -253,16 +285,17 @@ impl Connection {
             transmit.options.sack = SackBlocks::NONE;
         }
         self.snd.probe_due = false;
-        self.ecn.mark(&mut transmit, self.needs_ecn());
+        self.ecn.mark(transmit, self.needs_ecn());
         self.on_ack_sent(cx.now, false);
-        transmit
+        true
     }
 
     /// A segment in front of the window, without payload: whoever gets it must say what it has and
     /// what it will take. Nothing of the queue has to be cut up for it.
     fn transmit_probe<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Transmit {
         let seq = self.snd.una.minus(1);
-        let mut transmit = self.header(cx, seq, Control::None);
+        let mut transmit = Transmit::NONE;
+        self.header(cx, seq, Control::None, &mut transmit);
         self.ecn.mark(&mut transmit, self.needs_ecn());
         self.on_ack_sent(cx.now, false);
         transmit
@@ -274,14 +307,15 @@ impl Connection {
         cx: &mut Context<'_, S>,
         seq: SeqNum,
         control: Control,
-    ) -> Transmit {
+        transmit: &mut Transmit,
+    ) {
         if cx.shell.is_under_pressure() {
             self.rcv.tuning.on_pressure();
         }
         let room = self.room(cx);
         let nxt = self.rcv.nxt;
         let was_open = self.rcv.window.offered(nxt) > 0;
-        let mut transmit = Transmit::bare(seq, Some(nxt), control);
+        *transmit = Transmit::bare(seq, Some(nxt), control);
         transmit.window = self.rcv.window.offer(nxt, room);
         match (was_open, transmit.window > 0) {
             (true, false) => cx.shell.count(Counter::ToZeroWindow, 1),
@@ -291,7 +325,6 @@ impl Connection {
         }
         transmit.options.timestamps = self.rcv.timestamps.map(|clock| clock.option(cx.now));
         transmit.gso_size = self.snd.size.mss().field();
-        transmit
     }
 
     fn on_ack_sent(&mut self, now: Instant, with_data: bool) {

@@ -85,6 +85,25 @@ impl Connection {
         self.rcv.ack.is_now()
     }
 
+    /// [`recv`](Self::recv) for a reader who has taken little and leaves `unread` octets: the
+    /// buffer's size and the window are then what they were. `None` if it has to be `recv`.
+    pub fn recv_little(&mut self, unread: u32) -> Option<bool> {
+        let nxt = self.rcv.nxt;
+        let offered = self.rcv.window.offered(nxt);
+        let tuning = &self.rcv.tuning;
+        let is_little = tuning.has_read_little(nxt.minus(unread));
+        // A window update says twice as much as the peer knows, or helps one that is stuck.
+        let is_open = offered >= u32::from(self.rcv.ack.peer_mss)
+            && offered > tuning.most(false).div_ceil(2).saturating_add(offered / 4);
+        if !(is_little && is_open && self.state.can_receive()) {
+            return None;
+        }
+        if unread == 0 {
+            self.rcv.ack.on_all_read(nxt);
+        }
+        Some(self.rcv.ack.is_now())
+    }
+
     fn adjust_capacity<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         if !self.state.is_synchronized() {
             return;

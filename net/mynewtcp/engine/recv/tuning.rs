@@ -184,6 +184,12 @@ impl Tuning {
         (read > self.space).then_some(read)
     }
 
+    /// The reader has read up to `read_to`: so little since the measurement under way began that
+    /// it can be left for later.
+    pub(crate) fn has_read_little(&self, read_to: SeqNum) -> bool {
+        read_to.saturating_distance_from(self.read_to) < Self::TELLING.min(self.space)
+    }
+
     /// Dynamic right-sizing: a buffer must hold what arrives while the sender learns of it, which
     /// is a round trip late, and a sender in slow start sends twice as much each time.
     ///

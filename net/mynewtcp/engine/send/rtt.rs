@@ -166,8 +166,11 @@ impl RttEstimator {
     ///
     ///   "(5.5) The host MUST set RTO <- RTO * 2 ("back off the timer")." (RFC 6298)
     pub(crate) fn rto(&self, config: &Config) -> Rto {
-        let base = self.base_rto(config).delta();
-        Rto::new(base.doubled(u32::from(self.backoff)), config)
+        let base = self.base_rto(config);
+        if self.backoff == 0 {
+            return base;
+        }
+        Rto::new(base.delta().doubled(u32::from(self.backoff)), config)
     }
 
     /// A time-out has expired.

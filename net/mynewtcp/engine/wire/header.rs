@@ -56,6 +56,9 @@ pub struct Transmit {
 }
 
 impl Transmit {
+    /// A place for one.
+    pub const NONE: Self = Self::bare(SeqNum::new(0), None, Control::None);
+
     /// A transmission without payload, options or window.
     pub const fn bare(seq: SeqNum, ack: Option<SeqNum>, control: Control) -> Self {
         Self {

@@ -142,16 +142,27 @@ impl Options {
 
     /// Reads an option area. Unknown options are skipped, an option with an impossible length
     /// ends the reading; what was read before it counts.
-    pub fn parse(mut area: &[u8]) -> Self {
+    pub fn parse(area: &[u8]) -> Self {
         let mut options = Self::NONE;
+        options.read(area);
+        options
+    }
+
+    /// The same, in place.
+    #[inline]
+    pub(super) fn read(&mut self, area: &[u8]) {
         // What nearly every segment of a connection has, and nothing else (RFC 7323, appendix A).
         if let &[kind::NOP, kind::NOP, kind::TIMESTAMPS, 10, a, b, c, d, e, f, g, h] = area {
-            options.timestamps = Some(Timestamps {
+            self.timestamps = Some(Timestamps {
                 val: u32::from_be_bytes([a, b, c, d]),
                 ecr: u32::from_be_bytes([e, f, g, h]),
             });
-            return options;
+        } else {
+            self.read_any(area);
         }
+    }
+
+    fn read_any(&mut self, mut area: &[u8]) {
         while let Some((&first, rest)) = area.split_first() {
             match first {
                 kind::END => break,
@@ -163,12 +174,11 @@ impl Options {
                     let Some(body) = area.get(2..usize::from(len)) else {
                         break;
                     };
-                    options.read_one(first, body);
+                    self.read_one(first, body);
                     area = area.get(usize::from(len)..).unwrap_or(&[]);
                 }
             }
         }
-        options
     }
 
     fn read_one(&mut self, first: u8, body: &[u8]) {
@@ -237,7 +247,23 @@ impl Options {
     /// Writes the options, aligned to words as everybody does (RFC 7323, appendix A), and
     /// returns how many octets. SACK blocks that do not fit are left out. `None` if `area` is too
     /// short.
+    #[inline]
     pub fn emit(&self, area: &mut [u8]) -> Option<usize> {
+        let stamped_only = self.mss.is_none()
+            && self.window_scale.is_none()
+            && !self.sack_permitted
+            && self.sack.is_empty();
+        if let (true, Some(ts)) = (stamped_only, self.timestamps) {
+            let words = area.first_chunk_mut::<{ TIMESTAMPS_LEN as usize }>()?;
+            let ([v0, v1, v2, v3], [e0, e1, e2, e3]) = (ts.val.to_be_bytes(), ts.ecr.to_be_bytes());
+            let [nop, stamps] = [kind::NOP, kind::TIMESTAMPS];
+            *words = [nop, nop, stamps, 10, v0, v1, v2, v3, e0, e1, e2, e3];
+            return Some(words.len());
+        }
+        self.emit_any(area)
+    }
+
+    fn emit_any(&self, area: &mut [u8]) -> Option<usize> {
         let len = self.len();
         let mut out = Writer {
             area: area.get_mut(..len)?,

@@ -94,9 +94,36 @@ impl Segment {
         (words >= HEADER_LEN / 4).then_some(words * 4)
     }
 
+    /// One with nothing in it, for [`Segment::read`].
+    pub const NONE: Self = Self {
+        src_port: 0,
+        dst_port: 0,
+        seq: SeqNum::new(0),
+        ack: None,
+        control: Control::None,
+        psh: false,
+        urg: false,
+        ece: false,
+        cwr: false,
+        ecn: Ecn::NotEct,
+        window: 0,
+        header_len: 0,
+        payload_len: 0,
+        options: Options::NONE,
+    };
+
     /// Takes a header apart. `header` begins at the source port and holds at least the whole
     /// header; `total_len` counts the octets of header and payload.
     pub fn parse(header: &[u8], total_len: u32) -> Result<Self, Malformed> {
+        let mut segment = Self::NONE;
+        segment.read(header, total_len)?;
+        Ok(segment)
+    }
+
+    /// The same for a segment that was [`NONE`](Self::NONE), where it is to stay: moving it costs
+    /// more than reading it.
+    #[inline]
+    pub fn read(&mut self, header: &[u8], total_len: u32) -> Result<(), Malformed> {
         let (fixed, rest) = header
             .split_first_chunk::<HEADER_LEN>()
             .ok_or(Malformed::Truncated)?;
@@ -108,23 +135,21 @@ impl Segment {
             .checked_sub(header_len as u32)
             .ok_or(Malformed::DataOffset)?;
         let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, _, flags, w0, w1, ..] = *fixed;
-        Ok(Self {
-            src_port: u16::from_be_bytes([s0, s1]),
-            dst_port: u16::from_be_bytes([d0, d1]),
-            seq: SeqNum::new(u32::from_be_bytes([q0, q1, q2, q3])),
-            ack: (flags & bits::ACK != 0)
-                .then_some(SeqNum::new(u32::from_be_bytes([a0, a1, a2, a3]))),
-            control: Self::parse_control(flags)?,
-            psh: flags & bits::PSH != 0,
-            urg: flags & bits::URG != 0,
-            ece: flags & bits::ECE != 0,
-            cwr: flags & bits::CWR != 0,
-            ecn: Ecn::NotEct,
-            window: u16::from_be_bytes([w0, w1]),
-            header_len: header_len as u8,
-            payload_len,
-            options: Options::parse(option_bytes),
-        })
+        self.src_port = u16::from_be_bytes([s0, s1]);
+        self.dst_port = u16::from_be_bytes([d0, d1]);
+        self.seq = SeqNum::new(u32::from_be_bytes([q0, q1, q2, q3]));
+        self.ack =
+            (flags & bits::ACK != 0).then_some(SeqNum::new(u32::from_be_bytes([a0, a1, a2, a3])));
+        self.control = Self::parse_control(flags)?;
+        self.psh = flags & bits::PSH != 0;
+        self.urg = flags & bits::URG != 0;
+        self.ece = flags & bits::ECE != 0;
+        self.cwr = flags & bits::CWR != 0;
+        self.window = u16::from_be_bytes([w0, w1]);
+        self.header_len = header_len as u8;
+        self.payload_len = payload_len;
+        self.options.read(option_bytes);
+        Ok(())
     }
 
     fn parse_control(flags: u8) -> Result<Control, Malformed> {

@@ -84,7 +84,9 @@ impl Connection {
         let segments = range.len().div_ceil(self.snd.size.mss().octets());
         self.snd.tally.on_repeated(segments, range.len());
         let with_fin = range.end() == self.snd.write_seq && self.fin_was_sent();
-        self.data_transmit(cx, range, with_fin, true)
+        let mut transmit = Transmit::NONE;
+        self.data_transmit(cx, range, with_fin, true, &mut transmit);
+        transmit
     }
 
     /// How much of the lost `chunk` may be sent again now.
@@ -126,28 +128,40 @@ impl Connection {
             return None;
         }
         let range = SeqRange::new(self.snd.write_seq, 0);
-        Some(self.data_transmit(cx, range, true, true))
+        let mut transmit = Transmit::NONE;
+        self.data_transmit(cx, range, true, true, &mut transmit)
+            .then_some(transmit)
     }
 
-    pub(super) fn poll_new_data<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
+    pub(super) fn poll_new_data<S: Shell>(
+        &mut self,
+        cx: &mut Context<'_, S>,
+        out: &mut Transmit,
+    ) -> bool {
         if self.snd.unsent() == 0 {
             self.snd.cwnd_limited = self.congestion_allows() < self.snd.size.mss().octets();
-            return self.poll_new_fin(cx);
+            return self.poll_new_fin(cx, out);
         }
         self.restart_after_idle(cx);
-        if let Some(probe) = self.poll_mtu_probe(cx) {
-            return Some(probe);
+        if self.snd.pmtu.is_searching() {
+            if let Some(probe) = self.poll_mtu_probe(cx) {
+                *out = probe;
+                return true;
+            }
         }
         let limits = self.limits(cx);
-        let len = self.new_data_len(&limits)?;
-        self.send_new(cx, len, false)
+        match self.new_data_len(&limits) {
+            Some(len) => self.send_new(cx, len, false, out),
+            None => false,
+        }
     }
 
     /// One segment of new data, whatever the congestion window says: a tail loss probe.
     pub(crate) fn send_one_new<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
         let len = self.limits(cx).forced();
-        (len > 0).then_some(())?;
-        self.send_new(cx, len, true)
+        let mut transmit = Transmit::NONE;
+        let sent = len > 0 && self.send_new(cx, len, true, &mut transmit);
+        sent.then_some(transmit)
     }
 
     fn send_new<S: Shell>(
@@ -155,12 +169,13 @@ impl Connection {
         cx: &mut Context<'_, S>,
         len: u32,
         forced: bool,
-    ) -> Option<Transmit> {
+        out: &mut Transmit,
+    ) -> bool {
         let range = SeqRange::new(self.snd.nxt, len);
         let at = self.snd.stamp(cx.now, false);
         if cx.shell.mark_sent(range, TxMeta::first(at)).is_err() {
             self.wait_for_memory(cx);
-            return None;
+            return false;
         }
         self.charge_window(len, forced);
         self.follow_delivery(cx.now, range);
@@ -172,7 +187,7 @@ impl Connection {
         if with_fin {
             self.snd.nxt = self.snd.nxt.plus(1);
         }
-        Some(self.data_transmit(cx, range, with_fin, false))
+        self.data_transmit(cx, range, with_fin, false, out)
     }
 
     fn new_data_len(&mut self, limits: &Limits) -> Option<u32> {
@@ -228,22 +243,24 @@ impl Connection {
         self.state.fin() == Some(range.end()) && self.usable_window() > 0
     }
 
-    fn poll_new_fin<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
+    fn poll_new_fin<S: Shell>(&mut self, cx: &mut Context<'_, S>, out: &mut Transmit) -> bool {
         let range = SeqRange::new(self.snd.nxt, 0);
         if !self.fin_may_follow(range) {
-            return None;
+            return false;
         }
         self.snd.nxt = self.snd.nxt.plus(1);
-        Some(self.data_transmit(cx, range, true, false))
+        self.data_transmit(cx, range, true, false, out)
     }
 
+    /// Always true: there is something to send.
     pub(super) fn data_transmit<S: Shell>(
         &mut self,
         cx: &mut Context<'_, S>,
         range: SeqRange,
         with_fin: bool,
         again: bool,
-    ) -> Transmit {
+        transmit: &mut Transmit,
+    ) -> bool {
         let control = if with_fin {
             self.snd.control_lost = false;
             self.snd.control_sent_at = cx.now;
@@ -251,10 +268,10 @@ impl Connection {
         } else {
             Control::None
         };
-        let mut transmit = self.header(cx, range.start(), control);
+        self.header(cx, range.start(), control, transmit);
         transmit.range = range;
         transmit.retransmission = again;
-        self.ecn.mark(&mut transmit, self.needs_ecn());
+        self.ecn.mark(transmit, self.needs_ecn());
         transmit.psh = !range.is_empty() && range.end() == self.snd.write_seq;
         self.snd
             .pacer
@@ -262,7 +279,7 @@ impl Connection {
         self.on_ack_sent(cx.now, !range.is_empty());
         self.timers.stop(Timer::Persist);
         self.arm_retransmit(cx);
-        transmit
+        true
     }
 
     /// The shell had no memory: the next try is the timer's.

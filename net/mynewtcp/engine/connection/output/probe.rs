@@ -93,7 +93,8 @@ impl Connection {
         self.snd.nxt = range.end();
         self.snd.pmtu.on_probe_sent(range, size);
         cx.shell.count(Counter::MtuProbes, 1);
-        let mut transmit = self.data_transmit(cx, range, false, false);
+        let mut transmit = Transmit::NONE;
+        self.data_transmit(cx, range, false, false, &mut transmit);
         transmit.gso_size = u16::try_from(len).unwrap_or(u16::MAX);
         Some(transmit)
     }
