@@ -71,6 +71,13 @@ pub(crate) fn rcvbuf_limit(sk: &Sock) -> u32 {
     rcvbuf.max(third(sk.net().sysctl_rmem()))
 }
 
+/// What a reader who has nothing else to read gets although the pool is empty, octets: the first
+/// of the three numbers of `net.mynewtcp.rmem`, and as much for the buffers themselves.
+pub(crate) fn promised_to_receive(sk: &Sock) -> u32 {
+    let [least, ..] = sk.net().sysctl_rmem();
+    space_for(u32::try_from(least).unwrap_or(0))
+}
+
 /// Lets the send buffer hold two windows of what the network carries at a time, so that there
 /// is always something to send while acknowledgments are on their way.
 pub(crate) fn grow_send_buffer(sk: &mut Locked<'_>) {

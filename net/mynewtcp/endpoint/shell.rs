@@ -237,6 +237,10 @@ impl ReceiveQueue for EndpointShell<'_> {
         memory::rcvbuf_limit(self.queues.sock())
     }
 
+    fn promised(&self) -> u32 {
+        memory::promised_to_receive(self.queues.sock())
+    }
+
     fn memory_used(&self) -> u32 {
         self.queues.sock().rmem_alloc()
     }

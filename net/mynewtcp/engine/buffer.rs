@@ -94,6 +94,12 @@ pub trait ReceiveQueue {
         self.capacity()
     }
 
+    /// Octets of memory that a receive buffer may have whatever the protocol's pool says, as long
+    /// as there is nothing else to read.
+    fn promised(&self) -> u32 {
+        u32::MAX
+    }
+
     /// Octets of memory that everything takes which was received and not read, out-of-order
     /// pieces included.
     fn memory_used(&self) -> u32 {

@@ -33,13 +33,22 @@ pub(crate) fn admit<S: Shell>(
         Ok(()) => return true,
         Err(shortage) => shortage,
     };
-    // Only readers free memory, and this one has nothing else to read.
-    if start == receive.nxt && cx.shell.unread() == 0 {
+    if start == receive.nxt && cx.shell.unread() == 0 && is_least(cx, payload, shortage) {
         return true;
     }
     cx.shell.count(Counter::PruneCalled, 1);
     receive.ack.leave_quick();
     make_room(receive, cx, start, payload, shortage)
+}
+
+/// Whether a reader who has nothing else to read gets `payload` although memory is short: only
+/// readers free memory. With nothing left in the pool it is what was promised, or one segment:
+/// a peer that gets no answer to several sends one.
+fn is_least<S: Shell>(cx: &Context<'_, S>, payload: &S::Payload, shortage: Shortage) -> bool {
+    match shortage {
+        Shortage::Buffer => true,
+        Shortage::Pool => payload.segments() <= 1 || payload.cost() <= cx.shell.promised(),
+    }
 }
 
 fn make_room<S: Shell>(

@@ -77,6 +77,21 @@ pub(super) unsafe fn split<E: Protocol>(
     Ok(rest)
 }
 
+/// Reserves memory for data to be sent: as much as there is of `want` bytes, at least what is
+/// promised to a sender. `EAGAIN` if that is nothing.
+///
+/// # Safety
+///
+/// The lock of `sk` must be held.
+unsafe fn grant(sk: *mut b::sock, want: u32) -> Result<u32> {
+    // SAFETY: By the contract.
+    let granted = unsafe { b::newtcp_wmem_grant(sk, want.min(i32::MAX as u32) as i32) };
+    match u32::try_from(granted) {
+        Ok(0) | Err(_) => Err(EAGAIN),
+        Ok(granted) => Ok(granted),
+    }
+}
+
 /// An empty payload skb.
 fn alloc_payload(gfp: b::gfp_t) -> Option<SkBuff> {
     // SAFETY: Allocates from the given pool; the room reserved is the room asked for.
@@ -197,9 +212,7 @@ impl<E: Protocol> Owned<'_, E> {
             return Err(EAGAIN);
         };
         // SAFETY: `self` is a live locked socket; this reserves what `charge_and_queue` takes.
-        if !unsafe { b::newtcp_wmem_schedule(self.as_raw(), skb.truesize() as i32) } {
-            return Err(EAGAIN);
-        }
+        unsafe { grant(self.as_raw(), skb.truesize()) }?;
         Ok(skb)
     }
 
@@ -227,9 +240,7 @@ impl<E: Protocol> Owned<'_, E> {
             Way::Splice => {
                 // SAFETY: `sk` is locked, `skb` is a payload skb of it, `msg` is a live message.
                 let n = unsafe {
-                    if !b::newtcp_wmem_schedule(sk, want as i32) {
-                        return Err(EAGAIN);
-                    }
+                    let want = grant(sk, want)?;
                     b::newtcp_append_splice(sk, skb, msg.iter_raw(), want as usize)
                 };
                 taken(n as i32)
@@ -238,9 +249,7 @@ impl<E: Protocol> Owned<'_, E> {
                 // SAFETY: As above, and the message keeps `pinned`. The pages may weigh more
                 // than the bytes that are wanted of them: the last line sees to that.
                 let n = unsafe {
-                    if !b::newtcp_wmem_schedule(sk, want as i32) {
-                        return Err(EAGAIN);
-                    }
+                    let want = grant(sk, want)?;
                     let n = b::newtcp_append_zerocopy(
                         sk,
                         skb,
@@ -268,9 +277,7 @@ impl<E: Protocol> Owned<'_, E> {
             if n == 0 {
                 return Ok(0);
             }
-            if !b::newtcp_wmem_schedule(sk, n as i32) {
-                return Err(EAGAIN);
-            }
+            let n = grant(sk, n)?;
             to_result(b::newtcp_append_copy(
                 sk,
                 skb,

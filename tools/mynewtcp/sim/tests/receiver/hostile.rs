@@ -11,6 +11,7 @@ use mynewtcp_engine::engine::time::{
     Instant, //
 };
 
+use super::shell::PROMISED;
 use super::{
     Receiver,
     MSS, //
@@ -170,4 +171,21 @@ fn exhausted_pool_lets_readers_go_on() {
     assert!(receiver.received() >= 40_000);
     receiver.shell.pool = u32::MAX;
     recovers(&mut receiver);
+}
+
+#[test]
+fn exhausted_pool_gives_what_is_promised_and_no_more() {
+    let mut receiver = receiver();
+    receiver.shell.pool = 0;
+    receiver.receive_merged(0, 10_000, PROMISED + 1, None, 10);
+    assert_eq!(receiver.received(), 0);
+    receiver.receive_merged(0, 4_000, PROMISED, None, 4);
+    assert_eq!(receiver.received(), 4_000);
+    // There is something to read now: no segment is small enough.
+    receiver.receive(4_000, 1, 500, None);
+    assert_eq!(receiver.received(), 4_000);
+    receiver.read();
+    // One segment is, whatever it costs: it does not come in smaller pieces.
+    receiver.receive(4_000, 9_000, 3 * PROMISED, None);
+    assert_eq!(receiver.received(), 13_000);
 }

@@ -106,13 +106,25 @@ impl Receiver {
 
     /// `len` octets arrive, `offset` after the first one, in a buffer that costs `cost`.
     fn receive(&mut self, offset: u32, len: u32, cost: u32, echo: Option<u32>) {
+        self.receive_merged(offset, len, cost, echo, 1);
+    }
+
+    /// The same, of several segments that were merged on their way.
+    fn receive_merged(
+        &mut self,
+        offset: u32,
+        len: u32,
+        cost: u32,
+        echo: Option<u32>,
+        segments: u32,
+    ) {
         let range = SeqRange::new(IRS.plus(1).plus(offset), len);
         let mut transmit = Transmit::bare(range.start(), Some(ISS.plus(1)), Control::None);
         transmit.range = range;
         transmit.window = 30_000;
         transmit.options.timestamps = echo.map(|ecr| Timestamps { val: 1, ecr });
         let segment = transmit.as_received(PORTS);
-        let piece = Piece::new(range, cost);
+        let piece = Piece::new(range, cost, segments);
         self.with(|connection, cx| connection.on_segment(cx, &segment, Some(piece)));
     }
 

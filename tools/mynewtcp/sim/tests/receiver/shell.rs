@@ -25,18 +25,25 @@ use mynewtcp_engine::engine::seq::{
 
 /// Octets that a merged buffer holds and what it costs.
 const PAGE: (u32, u32) = (3776, 4352);
+/// What a reader gets although the pool is empty.
+pub(crate) const PROMISED: u32 = 8192;
 
 /// A payload: its place and its price.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Piece {
     range: SeqRange,
     cost: u32,
+    segments: u32,
 }
 
 impl Piece {
-    /// The octets of `range`, for `cost`.
-    pub(crate) fn new(range: SeqRange, cost: u32) -> Self {
-        Self { range, cost }
+    /// The octets of `range`, for `cost`, of so many segments.
+    pub(crate) fn new(range: SeqRange, cost: u32, segments: u32) -> Self {
+        Self {
+            range,
+            cost,
+            segments,
+        }
     }
 }
 
@@ -55,6 +62,10 @@ impl Payload for Piece {
 
     fn cost(&self) -> u32 {
         self.cost
+    }
+
+    fn segments(&self) -> u32 {
+        self.segments
     }
 }
 
@@ -164,6 +175,10 @@ impl ReceiveQueue for Costly {
 
     fn capacity_limit(&self) -> u32 {
         self.limit
+    }
+
+    fn promised(&self) -> u32 {
+        PROMISED
     }
 
     fn memory_used(&self) -> u32 {

@@ -81,6 +81,19 @@ def syn_flood_does_not_stop_a_client(context):
     check_equal(len(receive_exactly(client, 200_000)), 200_000, "what the client read")
 
 
+@case(families=("newtcp",))
+def half_open_connections_are_limited(context):
+    """A listener remembers max_syn_backlog of them, and as many as its backlog, not more."""
+    link = context.link
+    set_knob(context, link.a, "max_syn_backlog", 20)
+    for port, backlog, most in ((7000, 64, 20), (7001, 8, 9)):
+        context.listener(link.a, port, backlog=backlog)
+        sent = Count(context, link.a, "SyncookiesSent")
+        Stranger(context).flood(port, 60)
+        fence(context, Forge(context, link.b))
+        check_equal(sent.grown(), 60 - most, f"cookies for 60 SYNs to a backlog of {backlog}")
+
+
 @case(timeout=60)
 def cookies_keep_the_options(context):
     """Window scale, SACK and timestamps outlive a SYN that nobody remembers."""
