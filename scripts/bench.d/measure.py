@@ -71,8 +71,8 @@ def two_guests(runs, programs, timeout):
 
 
 def boots(chosen, programs, options):
-    """Measure these rows: command -> family -> lines."""
-    found = {}
+    """Measure these rows: command -> family -> lines, and which boots failed."""
+    found, failed = {}, []
     for boot in BOOTS:
         wanted = [row for row in chosen if row.boot == boot]
         if not wanted:
@@ -81,9 +81,12 @@ def boots(chosen, programs, options):
         print(f"bench: {boot}: {', '.join(row.name for row in wanted)} ...",
               file=sys.stderr, flush=True)
         started = time.monotonic()
-        if boot == "link":
-            found |= two_guests(runs, programs, options.timeout)
-        else:
-            found |= one_guest(boot, runs, programs, options.timeout)
+        try:
+            if boot == "link":
+                found |= two_guests(runs, programs, options.timeout)
+            else:
+                found |= one_guest(boot, runs, programs, options.timeout)
+        except GuestError as error:
+            failed.append(str(error))
         print(f"bench: {boot}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
-    return found
+    return found, failed

@@ -38,7 +38,7 @@ def _idle(count, ipv6=False):
 
 
 def _active(connections):
-    return f"active --connections {connections} --count 5000"
+    return f"active --connections {connections} --count 3000"
 
 
 ROWS = (
@@ -74,12 +74,12 @@ ROWS = (
     Row("bulk-um", "bulk, native copies, User-mode Linux", "ns", "byte", "um",
         f"bulk --bytes {256 * MIB}", "ns_per_unit", rounds=9, must=1.0, aim=1 / 1.15),
     Row("accept", "connections to SO_REUSEPORT listeners on 2 processors", "ns",
-        "connection", "smp", "spread --processors 2 --count 400", "ns_per_unit", rounds=5),
+        "connection", "smp", "spread --processors 2 --count 200", "ns_per_unit", rounds=5),
     Row("scaling", "the same on 2 processors against 1", "times the time", "connection",
-        "smp", "spread --processors 2 --count 400", "ns_per_unit",
-        over="spread --processors 1 --count 400", rounds=5),
+        "smp", "spread --processors 2 --count 200", "ns_per_unit",
+        over="spread --processors 1 --count 200", rounds=5),
     Row("contention", "the same: times that a lock was waited for", "waits", "connection",
-        "smp", "locks spread --processors 2 --count 400", "waits_per_unit", rounds=3),
+        "smp", "locks spread --processors 2 --count 200", "waits_per_unit", rounds=3),
 )
 
 NAMES = tuple(row.name for row in ROWS)

@@ -19,6 +19,7 @@ OPERATIONS = {
     "rr": ("--count", 2000, 1),
     "crr": ("--count", 500, 1),
     "bulk": ("--bytes", 64 << 20, 64 << 10),
+    "active": ("--count", 2000, 1),
 }
 
 
@@ -123,14 +124,25 @@ def table(bench, profiles, rows):
     return "\n".join(lines)
 
 
+def short(name):
+    """A Rust function as a reader says it: Type::function or module::function."""
+    name = re.sub(r"^<(.+) as .+>::", r"\1::", name)
+    name = re.sub(r"^<(.+)>::", r"\1::", name)
+    while (plain := re.sub(r"(::)?<[^<>]*>", "", name)) != name:
+        name = plain
+    parts = name.split("::")
+    typed = [place for place, part in enumerate(parts) if part[:1].isupper()]
+    return "::".join(parts[typed[-1]:] if typed else parts[-2:])
+
+
 def largest(profiles, count):
-    """Each stack's total and its symbols, those that cost either of them most."""
-    tcp, ours = profiles["tcp"], profiles["newtcp"]
-    names = sorted(tcp.keys() | ours.keys(),
-                   key=lambda name: -max(ours.get(name, 0), tcp.get(name, 0)))[:count]
-    names = [name for name in names if max(ours.get(name, 0), tcp.get(name, 0)) >= 0.5]
+    """Each stack's total and its functions, those that cost either of them most."""
+    merged = {}
+    for place, family in enumerate(("tcp", "newtcp")):
+        for name, instructions in profiles[family].items():
+            merged.setdefault(short(name), [0, 0])[place] += instructions
+    names = sorted(merged, key=lambda name: -max(merged[name]))[:count]
     return {
-        "total": [round(sum(found.values())) for found in (tcp, ours)],
-        "symbols": {name: [round(found.get(name, 0)) for found in (tcp, ours)]
-                    for name in names},
+        "total": [round(sum(profiles[family].values())) for family in ("tcp", "newtcp")],
+        "symbols": {name: [max(0, round(one)) for one in merged[name]] for name in names},
     }

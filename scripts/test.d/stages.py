@@ -132,6 +132,10 @@ def _stages(repo):
     yield _kunit(repo, "x86")
     yield _selftest(repo, "x86", 1800, EMULATED)
     yield Stage("run", "`make run`", (f"{scripts}/run-demo",), ("kernel-x86",))
+    yield Stage(
+        "bench-gate", "rr, crr and bulk cost no more than the stored figures",
+        (f"{scripts}/bench", "--gate"), ("kernel-x86", "programs"),
+    )
     yield _kunit(repo, "debug")
     yield Stage(
         "unwind", "a start-up that fails at any step leaves no trace",
@@ -163,7 +167,7 @@ def _long_stages(repo):
     )
     yield _selftest(repo, "um", 1800, name="selftest-um-7.2", version="7.2", long=True)
     yield Stage(
-        "bench", "the benchmark runs through", (f"{scripts}/bench",),
+        "bench", "the whole benchmark", (f"{scripts}/bench",),
         ("kernel-um", "kernel-x86", "programs"), long=True,
     )
 

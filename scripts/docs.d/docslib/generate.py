@@ -5,6 +5,8 @@ tables that the tests walk."""
 import re
 import textwrap
 
+from . import performance
+
 SYSCTLS = "net/mynewtcp/sysctl.rs"
 SYSCTL_RST = "Documentation/networking/mynewtcp/sysctl.rst"
 OPTIONS = "net/mynewtcp/socket/options/table.rs"
@@ -216,6 +218,7 @@ def outputs(repo):
     rows = sysctl_rows((repo / SYSCTLS).read_text())
     options = option_rows((repo / OPTIONS).read_text())
     return {
+        performance.PAGE: performance.page(repo),
         OPTION_RST: _between((repo / OPTION_RST).read_text(), "options",
                              option_table(options)),
         OPTION_PY: option_module(options),
