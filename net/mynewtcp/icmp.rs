@@ -8,9 +8,11 @@ use crate::demux;
 use crate::endpoint::drive::drive;
 use crate::endpoint::{
     mss_of_mtu,
+    superpacket_payload,
     with_connection,
     Endpoint,
     Locked,
+    Role,
     SockRef, //
 };
 use crate::engine::error::IcmpError as Meaning;
@@ -111,6 +113,7 @@ pub(crate) fn follow_route(sk: &mut Locked<'_>) {
     if mtu == 0 {
         return;
     }
+    follow_device(sk);
     let path_mss = mss_of_mtu(mtu, sk.header_len());
     let path_mss = wished_mss(sk, path_mss);
     with_connection(sk, |connection, cx| {
@@ -118,6 +121,16 @@ pub(crate) fn follow_route(sk: &mut Locked<'_>) {
             connection.on_mtu_change(cx, path_mss);
         }
     });
+}
+
+/// Takes over how large a superpacket the device of the route takes. A new route, or what
+/// ethtool and ip did to the device before the route was looked up, may have changed that.
+pub(crate) fn follow_device(sk: &mut Locked<'_>) {
+    let octets = superpacket_payload(&sk.flow(), sk.max_gso_size());
+    let segments = u32::from(sk.max_gso_segs());
+    if let Role::Connected(connection) = &mut sk.endpoint().get_mut().role {
+        connection.set_superpacket(octets, segments);
+    }
 }
 
 /// Sees to it that the socket has a route.

@@ -287,6 +287,12 @@ impl Connection {
         self.snd.size.goal()
     }
 
+    /// The device in the path takes superpackets of so many octets of payload and so many
+    /// segments; one segment is always possible.
+    pub fn set_superpacket(&mut self, octets: u32, segments: u32) {
+        self.snd.size.set_superpacket(octets, segments);
+    }
+
     /// Octets of the largest window that the peer has offered so far.
     pub fn max_window(&self) -> u32 {
         self.snd.window.max.octets()

@@ -147,6 +147,8 @@ pub(crate) struct SegmentSize {
     pub(crate) options: u16,
     /// Largest superpacket.
     gso_max: u32,
+    /// Segments of the largest superpacket.
+    gso_segments: u32,
     /// What follows from all this: of one segment, and of a superpacket of whole ones.
     mss: Mss,
     goal: u32,
@@ -161,6 +163,7 @@ impl SegmentSize {
             floor,
             options: 0,
             gso_max,
+            gso_segments: u32::MAX,
             mss: path,
             goal: 0,
         };
@@ -186,6 +189,14 @@ impl SegmentSize {
         self.follow();
     }
 
+    /// The device takes superpackets of so many octets and segments.
+    pub(crate) fn set_superpacket(&mut self, octets: u32, segments: u32) {
+        if (octets, segments) != (self.gso_max, self.gso_segments) {
+            (self.gso_max, self.gso_segments) = (octets, segments);
+            self.follow();
+        }
+    }
+
     fn follow(&mut self) {
         self.mss = self
             .path
@@ -193,7 +204,8 @@ impl SegmentSize {
             .largest(self.floor)
             .less_options(self.options);
         let mss = self.mss.octets();
-        self.goal = (self.gso_max / mss).max(1).saturating_mul(mss);
+        let segments = (self.gso_max / mss).min(self.gso_segments);
+        self.goal = segments.max(1).saturating_mul(mss);
     }
 
     /// Eff.snd.MSS of RFC 9293, 3.7.1.
@@ -341,5 +353,13 @@ mod tests {
         assert_eq!(size.goal() % 1388, 0);
         assert!(size.goal() <= 65_536);
         assert_eq!(sized(5).goal(), 1388);
+        let limited = |octets, segments| {
+            let mut size = size;
+            size.set_superpacket(octets, segments);
+            size.goal()
+        };
+        assert_eq!(limited(65_536, 3), 3 * 1388);
+        assert_eq!(limited(3000, 65_535), 2 * 1388);
+        assert_eq!(limited(0, 0), 1388);
     }
 }

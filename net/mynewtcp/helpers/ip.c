@@ -233,6 +233,11 @@ __newtcp u32 newtcp_gso_max_size(const struct sock *sk)
 	return READ_ONCE(sk->sk_gso_max_size);
 }
 
+__newtcp u16 newtcp_gso_max_segs(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_gso_max_segs);
+}
+
 __newtcp bool newtcp_can_gso(const struct sock *sk)
 {
 	return sk_can_gso(sk);

@@ -215,6 +215,12 @@ impl<E: Protocol> Ctx<'_, E> {
         }
     }
 
+    /// The most segments of a superpacket.
+    pub(crate) fn max_gso_segs(&self) -> u16 {
+        // SAFETY: The socket is locked.
+        unsafe { b::newtcp_gso_max_segs(self.as_raw()) }
+    }
+
     /// A hop on the path takes packets of `mtu` bytes only.
     pub(crate) fn update_pmtu(&mut self, mtu: u32) {
         // SAFETY: The socket is locked.

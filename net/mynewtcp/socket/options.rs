@@ -9,6 +9,7 @@ use crate::endpoint::{
     Locked,
     Sock, //
 };
+use crate::icmp::follow_device;
 use crate::linux::compat::prelude::*;
 use crate::linux::sock::SockFlag;
 use crate::linux::sockopt::{
@@ -45,6 +46,7 @@ pub(crate) fn apply(sk: &mut Locked<'_>) {
     let switches = sk.endpoint().switches;
     let keepalive = sk.flag(SockFlag::KeepOpen);
     values::apply_window_clamp(sk);
+    follow_device(sk);
     with_connection(sk, |connection, cx| {
         connection.set_nodelay(cx, switches.nodelay);
         connection.set_cork(cx, switches.cork);

@@ -10,7 +10,7 @@ from harness.registry import case, check, check_equal
 
 BYTES = 1 << 20
 SO_RCVBUFFORCE = 33
-HEADER_BYTES = {4: 20, 6: 40}
+IP_BYTES = {4: 20, 6: 40}
 
 
 class Wire(Ear):
@@ -37,7 +37,7 @@ class Wire(Ear):
 def check_packet(context, packet, mtu, path):
     """One packet as it has to be on a wire of that MTU."""
     check(len(packet) <= mtu, f"a packet of {len(packet)} bytes on a wire for {mtu}")
-    raw = packet[HEADER_BYTES[context.version]:]
+    raw = packet[IP_BYTES[context.version]:]
     side = path.a if packet[12:16] == socket.inet_aton(path.a.address(4)) or \
         packet[8:24] == socket.inet_pton(socket.AF_INET6, path.a.address(6)) else path.b
     builder = Builder(context.version, context.family.ip_protocol,
@@ -50,7 +50,7 @@ def check_wire(context, packets, mtu, path):
     check(len(packets) > 2 * BYTES // mtu, f"only {len(packets)} packets were seen")
     for packet in packets:
         check_packet(context, packet, mtu, path)
-    segments = [parse(packet[HEADER_BYTES[context.version]:]) for packet in packets]
+    segments = [parse(packet[IP_BYTES[context.version]:]) for packet in packets]
     full = max(len(segment.payload) for segment in segments)
     check(full > mtu - 100, f"segments of {full} bytes at most")
     check(any(segment.flags & SYN for segment in segments), "no SYN was seen")
@@ -131,3 +131,23 @@ def offload_never_as_tcp(context):
     for _, kind, packet in seen:
         check_equal(kind, 0, "the kind of superpacket that the device was given")
         check(len(packet) <= 1500, f"a packet of {len(packet)} bytes on a device for 1500")
+
+
+@case(timeout=60)
+def offload_heeds_limits(context):
+    """No superpacket has more bytes or segments than its device takes."""
+    link = context.link
+    ip = IP_BYTES[context.version]
+    largest = {}
+    for number, (size, segs) in enumerate(((65536, 65535), (20000, 65535), (65536, 4))):
+        link.a.ns.ip(f"link set a0 gso_max_size {size} gso_ipv4_max_size {size} "
+                     f"gso_max_segs {segs}")
+        wire = Wire(context, link.a)
+        exchange(context, BYTES, 7710 + number)
+        sent = [len(packet) - ip for packet in wire.packets()
+                if parse(packet[ip:]).port == 7710 + number]
+        wire.sock.close()
+        largest[size, segs] = max(sent)
+    check(largest[65536, 65535] > 20000, f"the largest superpackets: {largest}")
+    check(2 * 1500 < largest[20000, 65535] <= 20000, f"the largest superpackets: {largest}")
+    check(2 * 1500 < largest[65536, 4] <= 4 * 1460 + 60, f"the largest superpackets: {largest}")
