@@ -302,6 +302,8 @@ pub(crate) struct Switches {
     pub(crate) no_linger2: bool,
     /// TCP_INQ: say with each read how much is left.
     pub(crate) inq: bool,
+    /// TCP_TX_DELAY: how long each packet waits, microseconds.
+    pub(crate) tx_delay: u32,
     /// TCP_SAVE_SYN: keep the SYNs of connections.
     pub(crate) save_syn: SaveSyn,
     /// A listener's child: its TCP_DEFER_ACCEPT is the listener's and does not count here.
@@ -316,6 +318,7 @@ impl Switches {
         quickack: true,
         no_linger2: false,
         inq: false,
+        tx_delay: 0,
         save_syn: SaveSyn::No,
         was_accepted: false,
     };

@@ -80,7 +80,7 @@ fn to_locked(sk: &mut Locked<'_>, error: &IcmpError<'_>) {
     match error.report() {
         Report::TooBig(mtu) => path_narrowed(sk, mtu),
         Report::Redirect => sk.redirect(error),
-        Report::Failed { err, hard } => failed(sk, error, err, hard),
+        Report::Failed { err, .. } => failed(sk, error, err),
     }
 }
 
@@ -141,14 +141,17 @@ fn find_route(sk: &mut Locked<'_>) -> Result {
     Ok(())
 }
 
-fn failed(sk: &mut Locked<'_>, error: &IcmpError<'_>, err: Error, hard: bool) {
+/// Without IP_RECVERR a connection that stands takes the message as a hint only: it is the reason
+/// that the user hears if the connection times out. Who has asked hears of every one at once, in
+/// the error queue and as the socket's error (ip(7)).
+fn failed(sk: &mut Locked<'_>, error: &IcmpError<'_>, err: Error) {
     let wants_all = error.queue(sk);
     let connecting = matches!(sk.state(), state::SYN_SENT | state::SYN_RECV);
     let quoted = SeqNum::new(error.seq());
     with_connection(sk, |connection, cx| {
         connection.on_icmp(cx, quoted, meaning(err));
     });
-    if wants_all && hard && !connecting && !sk.flag(SockFlag::Dead) {
+    if wants_all && !connecting && !sk.flag(SockFlag::Dead) {
         sk.set_err(err);
         sk.error_report();
     } else {

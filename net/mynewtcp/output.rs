@@ -50,11 +50,15 @@ pub(crate) fn ports_of(flow: &Flow) -> Ports {
 /// Sends one transmission of the connection of `sk`.
 pub(crate) fn transmit(sk: &mut Locked<'_>, transmit: &Transmit) -> Result {
     let ports = ports_of(&sk.flow());
-    let skb = if transmit.range.is_empty() {
+    let mut skb = if transmit.range.is_empty() {
         sk.alloc_control().ok_or(ENOMEM)?
     } else {
         payload(sk, transmit.range).ok_or(ENOMEM)?
     };
+    let delay = sk.endpoint().switches.tx_delay;
+    if delay != 0 {
+        skb.send_later(delay);
+    }
     let notification = Notification {
         capable: transmit.ecn.is_capable(),
         cwr: transmit.cwr,

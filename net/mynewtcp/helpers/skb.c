@@ -457,6 +457,14 @@ __newtcp void newtcp_skb_set_gso(struct sk_buff *skb, u16 size, u16 segs,
 	shinfo->gso_type = type;
 }
 
+__newtcp void newtcp_skb_send_later(struct sk_buff *skb, u32 usecs)
+{
+	u64 now = ktime_get_ns();
+
+	skb_set_delivery_time(skb, now + (u64)usecs * NSEC_PER_USEC,
+			      SKB_CLOCK_MONOTONIC);
+}
+
 __newtcp void newtcp_skb_clear_ip_cb(struct sk_buff *skb)
 {
 	memset(skb->cb, 0, max(sizeof(struct inet_skb_parm),

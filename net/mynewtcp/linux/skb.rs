@@ -217,6 +217,12 @@ impl SkbRef {
         true
     }
 
+    /// A queueing discipline that knows of times (fq) sends it `micros` from now.
+    pub(crate) fn send_later(&mut self, micros: u32) {
+        // SAFETY: `self` is a live skb in exclusive use.
+        unsafe { b::newtcp_skb_send_later(self.as_raw(), micros) };
+    }
+
     /// The IP header of a received packet and ours behind it, `with_link` the link layer's too.
     pub(crate) fn headers(&self, with_link: bool) -> Option<&[u8]> {
         let mut len = 0;

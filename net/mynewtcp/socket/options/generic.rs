@@ -11,6 +11,7 @@ use crate::linux::sock::SockFlag;
 use crate::linux::sockopt::OptIn;
 use crate::linux::state;
 
+const SO_ATTACH_FILTER: i32 = 26;
 const SO_TIMESTAMPING_OLD: i32 = 37;
 const SO_ZEROCOPY: i32 = 60;
 const SO_TIMESTAMPING_NEW: i32 = 65;
@@ -30,6 +31,8 @@ mod stamp {
 /// Sets an option of SOL_SOCKET.
 pub(super) fn set(sk: &Sock, name: i32, value: OptIn<'_>) -> Result {
     match name {
+        // The filter sees the headers, and can drop what the peer believes to have delivered.
+        SO_ATTACH_FILTER if !sk.may_administer_net() => Err(EPERM),
         SO_ZEROCOPY => set_zerocopy(sk, value),
         SO_TIMESTAMPING_OLD | SO_TIMESTAMPING_NEW => set_timestamping(sk, name, value),
         _ => sk.sol_setsockopt(name, value),

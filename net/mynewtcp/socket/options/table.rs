@@ -154,6 +154,8 @@ table! {
     data TCP_SAVED_SYN(28, "bytes, read only", own): (v::saved_syn, None);
     /// Say with each recvmsg(2) how much more there is to read, in a control message ``TCP_CM_INQ``.
     exact TCP_INQ(36, 0..=1, flag, inherited): (v::inq, v::set_inq);
+    /// Each packet of the connection leaves so much later, if the device has the queueing discipline ``fq``: for tests of long paths.
+    exact TCP_TX_DELAY(37, 0..=268_435_455, us, inherited): (v::tx_delay, v::set_tx_delay);
     /// Longest retransmission time-out.
     exact TCP_RTO_MAX_MS(44, 1000..=120_000, ms, inherited): (v::rto_max, v::set_rto_max);
     /// Shortest retransmission time-out.
@@ -193,8 +195,6 @@ table! {
     refused TCP_FASTOPEN_NO_COOKIE(34): ENOPROTOOPT;
     /// Pages are not mapped into programs.
     refused TCP_ZEROCOPY_RECEIVE(35): ENOPROTOOPT;
-    /// netem of tc(8) delays for tests.
-    refused TCP_TX_DELAY(37): ENOPROTOOPT;
     /// RFC 5925 is not here; IPsec signs any protocol.
     refused TCP_AO_ADD_KEY(38): ENOPROTOOPT;
     /// See TCP_AO_ADD_KEY.

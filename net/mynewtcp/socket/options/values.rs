@@ -296,6 +296,15 @@ pub(super) fn saved_syn(sk: &Sock, out: OptOut<'_>) -> Result {
     Ok(())
 }
 
+pub(super) fn tx_delay(sk: &mut Locked<'_>) -> i32 {
+    switches(sk).tx_delay as i32
+}
+
+pub(super) fn set_tx_delay(sk: &mut Locked<'_>, value: i32) -> Result {
+    switches(sk).tx_delay = value as u32;
+    Ok(())
+}
+
 pub(super) fn rto_max(sk: &mut Locked<'_>) -> i32 {
     saturated(config(sk).rto_max.as_millis())
 }

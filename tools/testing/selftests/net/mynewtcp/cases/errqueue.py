@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """MSG_ERRQUEUE: time stamps of what was sent, and pages that are free again."""
 
-import ctypes
 import errno
-import fcntl
 import mmap
 import select
 import socket
@@ -23,7 +21,6 @@ TX_ALL = TX_SOFTWARE | TX_SCHED | TX_ACK
 # What stamps are of, and where errors come from.
 SND, SCHED, ACK = range(3)
 ORIGIN_TIMESTAMPING, ORIGIN_ZEROCOPY = 4, 5
-SIOCETHTOOL, ETHTOOL_STSO = 0x8946, 0x1f
 # SO_TIMESTAMPING gives three times, of which the first is the software's.
 TIMES = struct.Struct("6q")
 
@@ -122,8 +119,7 @@ def stamps_of_a_large_write(context):
             found |= stamps(context, client, 1)
         check_equal(sorted(found), [(SND, end), (SCHED, end), (ACK, end)], "stamps")
         discard(client)
-        with context.link.a.ns.inside():
-            cut_in_software(context.link.a.device)
+        context.link.offload(context.link.a, "tso", "off")
 
 
 def discard(sock):
@@ -133,14 +129,6 @@ def discard(sock):
             Entry(sock)
     except BlockingIOError:
         pass
-
-
-def cut_in_software(device):
-    """Tell the device to cut no segments itself."""
-    order = ctypes.create_string_buffer(struct.pack("II", ETHTOOL_STSO, 0))
-    request = struct.pack("16sP16x", device.encode(), ctypes.addressof(order))
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        fcntl.ioctl(sock, SIOCETHTOOL, request)
 
 
 @case()

@@ -102,6 +102,54 @@ def icmp_leaves_connections_alone(context):
     check_equal(client.recv(100), b"answer", "what the client read")
 
 
+@case(families=("newtcp",))
+def icmp_is_told_to_who_asks(context):
+    """With IP_RECVERR a connection that stands has each ICMP error as its error and in the error
+    queue, with who complained about what, and goes on; without it nothing is told."""
+    level, option, origin = ((socket.IPPROTO_IP, 11, 2) if context.version == 4
+                             else (socket.IPPROTO_IPV6, 25, 3))
+    router = Router(context)
+    client, server = context.connected()
+    port = sockname(client)[1]
+    context.link.cut(context.link.b)
+    client.sendall(b"first")
+    packet = router.hear(lambda segment: segment.source_port == port and segment.payload,
+                         "the data")
+    # Host unreachable, time exceeded, protocol or port unreachable.
+    kinds = {4: {(3, 1): errno.EHOSTUNREACH, (11, 0): errno.EHOSTUNREACH,
+                 (3, 2): errno.ENOPROTOOPT},
+             6: {(1, 3): errno.EHOSTUNREACH, (3, 0): errno.EHOSTUNREACH,
+                 (1, 4): errno.ECONNREFUSED}}[context.version]
+    for kind in kinds:
+        router.complain(packet, kind)
+    check_equal(select.select([client], [], [], 0)[0], [], "readable unasked")
+    # SO_ERROR tells what is only remembered, too.
+    check_equal(client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), [*kinds.values()][-1],
+                "SO_ERROR unasked")
+    client.setsockopt(level, option, 1)
+    for kind, number in kinds.items():
+        router.complain(packet, kind)
+        mask = context.wait_for(client, 0, "the error")
+        check(mask & select.POLLERR, f"poll says {mask:#x}")
+        check_equal(client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), number, "SO_ERROR")
+        data, control, flags, name = client.recvmsg(200, 512, socket.MSG_ERRQUEUE)
+        check(flags & socket.MSG_ERRQUEUE, "the flag of an error")
+        check_equal([one[:2] for one in control], [(level, option)], "control messages")
+        body = control[0][2]
+        told = struct.unpack_from("IBBB", body)
+        check_equal(told, (number, origin, *kind), "errno, origin, type, code")
+        offender = body[20:24] if context.version == 4 else body[24:40]
+        check_equal(socket.inet_ntop(socket.AF_INET if context.version == 4 else socket.AF_INET6,
+                                     offender), router.side.address(context.version), "offender")
+        check_equal(name[:2], (context.link.b.address(context.version), 7000), "destination")
+        check_equal(data[:4], struct.pack(">HH", port, 7000), "what is quoted")
+        check_equal(select.select([client], [], [], 0)[0], [], "readable when all is read")
+    context.link.mend(context.link.b)
+    check_equal(server.recv(100), b"first", "what the server read")
+    server.sendall(b"answer")
+    check_equal(client.recv(100), b"answer", "what the client read")
+
+
 @case(timeout=60)
 def icmp_lowers_the_path_mtu(context):
     """Packet too big makes segments smaller, but not below what IP guarantees."""

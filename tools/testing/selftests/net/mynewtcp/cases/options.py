@@ -6,8 +6,10 @@ import errno
 import os
 import socket
 import struct
+import time
 
 from harness.context import expect_error
+from harness.forge import Ear
 from harness.options import OPTIONS
 from harness.registry import case, check, check_equal
 
@@ -243,3 +245,73 @@ def option_info_of_timeouts(context):
     client.sendall(b"x")
     server.recv(1)
     check_equal(timeouts()[2], late[2], "milliseconds afterwards")
+
+
+@case(versions=(4,))
+def option_tx_delay(context):
+    """TCP_TX_DELAY makes the path longer where fq is at the device."""
+    context.link.a.ns.run(["tc", "qdisc", "add", "dev", context.link.a.device, "root", "fq"])
+    client, server = context.connected()
+
+    def round_trip():
+        start = time.monotonic()
+        client.sendall(b"x")
+        server.recv(1)
+        server.sendall(b"y")
+        client.recv(1)
+        return time.monotonic() - start
+
+    client.setsockopt(SOL_TCP, 37, 150_000)
+    check_equal(client.getsockopt(SOL_TCP, 37), 150_000, "TCP_TX_DELAY")
+    check(round_trip() >= 0.15, "a round trip takes as long as that")
+    client.setsockopt(SOL_TCP, 37, 0)
+    context.until(lambda: round_trip() < 0.15, "a round trip is quick again")
+
+
+@case(versions=(4,))
+def option_filter_needs_privilege(context):
+    """A classic filter at a stream's socket is for the administrator."""
+    sock = context.socket(context.link.a)
+    accept_all = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0x40000))
+    program = struct.pack("HxxxxxxP", 1, ctypes.addressof(accept_all))
+    sock.setsockopt(socket.SOL_SOCKET, 26, program)
+
+    def unprivileged(send):
+        os.setuid(65534)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, 26, program)
+        except PermissionError:
+            send(b"!")
+
+    pid, reader = context.fork(unprivileged)
+    check_equal(context.reap(pid), 0, "status of the child")
+    check_equal(os.read(reader, 1), b"!", "EPERM without privilege")
+
+
+@case()
+def option_of_ip_in_syn_acks(context):
+    """What a listener is asked for at the level of IP is in its SYN-ACKs and in what accepted
+    sockets send."""
+    listener = context.listener(context.link.b)
+    if context.version == 4:
+        asked = ((socket.IPPROTO_IP, socket.IP_TTL, 7), (socket.IPPROTO_IP, socket.IP_TOS, 0x28))
+    else:
+        asked = ((socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 7),
+                 (socket.IPPROTO_IPV6, socket.IPV6_TCLASS, 0x28))
+    for level, option, value in asked:
+        listener.setsockopt(level, option, value)
+    ear = Ear(context, context.link.b)
+    client = context.socket(context.link.a)
+    client.connect(context.address(context.link.b, 7000))
+    server = context.accept(listener)
+    for level, option, value in asked:
+        check_equal(server.getsockopt(level, option), value, "what an accepted socket has")
+    server.sendall(b"x")
+    for wanted, what in ((lambda segment: segment.flags & 2 and segment.source_port == 7000, "SYN-ACK"),
+                         (lambda segment: segment.payload == b"x", "data")):
+        packet, _ = ear.hear(wanted, what)
+        if context.version == 4:
+            found = packet[8], packet[1]
+        else:
+            found = packet[7], (packet[0] & 15) << 4 | packet[1] >> 4
+        check_equal(found, (7, 0x28), f"hop limit and class of the {what}")

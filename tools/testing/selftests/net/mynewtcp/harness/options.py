@@ -38,7 +38,7 @@ OPTIONS = (
     ("TCP_FASTOPEN_NO_COOKIE", 34, "refused", None, None, False),
     ("TCP_ZEROCOPY_RECEIVE", 35, "refused", None, None, False),
     ("TCP_INQ", 36, "exact", 0, 1, True),
-    ("TCP_TX_DELAY", 37, "refused", None, None, False),
+    ("TCP_TX_DELAY", 37, "exact", 0, 268435455, True),
     ("TCP_AO_ADD_KEY", 38, "refused", None, None, False),
     ("TCP_AO_DEL_KEY", 39, "refused", None, None, False),
     ("TCP_AO_INFO", 40, "refused", None, None, False),
