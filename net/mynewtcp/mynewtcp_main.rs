@@ -18,7 +18,7 @@
 //! | [`socket`] | the system calls, one file per call |
 //! | [`memory`] [`orphans`] | buffer sizes, and sockets that nobody has open |
 //! | [`sysctl`] [`tuning`] | `net.mynewtcp.*`, and what sockets are tuned with |
-//! | [`mib`] [`diag`] | counters; what is told of each socket |
+//! | [`mib`] [`usage`] [`diag`] | counters; who uses how much; what is told of each socket |
 //! | [`error`] | the engine's errors as errnos |
 
 use kernel::prelude::*;
@@ -45,6 +45,7 @@ mod output;
 mod socket;
 mod sysctl;
 mod tuning;
+mod usage;
 
 use endpoint::Endpoint;
 use linux::{

@@ -8,14 +8,8 @@ use kernel::sync::atomic::{
     Relaxed, //
 };
 
-use crate::endpoint::{
-    self,
-    Sock, //
-};
-use crate::engine::time::{
-    Delta,
-    Instant, //
-};
+use crate::endpoint::Sock;
+use crate::linux::memory::Ration;
 
 /// How many there are, in all namespaces.
 static COUNT: Atomic<i64> = Atomic::new(0);
@@ -23,10 +17,8 @@ static COUNT: Atomic<i64> = Atomic::new(0);
 /// How many there may be (`net.mynewtcp.max_orphans`).
 pub(crate) static LIMIT: Atomic<i64> = Atomic::new(0);
 
-/// When the log last said that there are too many.
-static TOLD_AT: Atomic<u64> = Atomic::new(0);
-/// How often it does at most.
-const TELL_INTERVAL: Delta = Delta::from_secs(5);
+/// How often the log says that there are too many.
+static TELL: Ration = Ration::new();
 
 /// One orphan, from its making to the end of its socket.
 pub(crate) struct Orphan(());
@@ -56,14 +48,21 @@ pub(crate) fn are_too_many(sk: &Sock, doubts: u32) -> bool {
     sk.is_out_of_memory()
 }
 
+/// How many there are.
+pub(crate) fn count() -> i64 {
+    COUNT.load(Relaxed)
+}
+
+/// How many there may be.
+pub(crate) fn limit() -> i64 {
+    LIMIT.load(Relaxed)
+}
+
 fn tell(count: i64, limit: i64) {
-    let now = endpoint::now();
-    let last = TOLD_AT.load(Relaxed);
-    let recently = last != 0 && now.since(Instant::from_nanos(last)) < TELL_INTERVAL;
-    if !recently && TOLD_AT.cmpxchg(last, now.as_nanos(), Relaxed).is_ok() {
+    if let Some(held_back) = TELL.take() {
         kernel::pr_warn!(
-            "{count} connections without a user, net.mynewtcp.max_orphans is {limit} \
-             connections: resetting some\n"
+            "too many orphans: {count} connections without a user, net.mynewtcp.max_orphans is \
+             {limit} connections; resetting some ({held_back} such messages suppressed)\n"
         );
     }
 }

@@ -162,7 +162,7 @@ macro_rules! row {
         }
     };
     (pages $name:ident ($unit:ident) $kind:expr) => {
-        three(name!($name), Scope::Host, $kind)
+        three(name!($name), Scope::Namespace, $kind)
     };
     (buffer $name:ident ($unit:ident) $kind:expr) => {
         three(name!($name), Scope::Namespace, $kind)
@@ -177,7 +177,8 @@ macro_rules! table {
 }
 
 table! {
-    /// *low*, *pressure*, *high*: how much all NEW_TCP sockets of the host may hold in their queues.
+    /// *low*, *pressure*, *high*: how much the NEW_TCP sockets of the namespace may hold in their
+    /// queues; in the first namespace, those of the whole host.
     pages mem(pages): Kind::Pages;
     /// *min*, *default*, *max* of the send buffer of one socket.
     buffer wmem(bytes): Kind::SendBuffer;

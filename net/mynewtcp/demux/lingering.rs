@@ -79,6 +79,11 @@ impl Lingering {
         })
     }
 
+    /// How many connections are in TIME-WAIT.
+    pub(crate) fn total(&self) -> u32 {
+        self.total.load(Relaxed)
+    }
+
     fn add(&self, key: Key) -> Result {
         let mut counts = self.counts.lock();
         if let Some(count) = counts.get_mut(&key) {

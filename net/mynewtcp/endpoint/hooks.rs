@@ -28,7 +28,6 @@ use crate::input;
 use crate::linux::addr::SocketAddr;
 use crate::linux::facts::Facts;
 use crate::linux::icmp::IcmpError;
-use crate::linux::memory;
 use crate::linux::msg::Msg;
 use crate::linux::net::Net;
 use crate::linux::poll::PollMask;
@@ -57,6 +56,7 @@ use crate::socket::options::info::{
     Snapshot, //
 };
 use crate::sysctl;
+use crate::usage;
 
 /// What a network namespace has of ours.
 pub(crate) struct PerNet {
@@ -131,8 +131,11 @@ impl Protocol for Endpoint {
                 .namespace
                 .for_each(|name, value| kernel::seq_print!(out, "{name} {value}\n"));
         }
-        kernel::seq_print!(out, "MemPages {}\n", memory::exact_pages());
-        kernel::seq_print!(out, "Sockets {}\n", memory::sockets());
+        usage::counters(net, out);
+    }
+
+    fn show_usage(net: &Net, out: &SeqFile) {
+        usage::show(net, out);
     }
 
     fn close(sk: &Sock, timeout: Timeout) {

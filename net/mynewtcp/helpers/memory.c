@@ -4,13 +4,20 @@
 /* Memory accounting */
 
 /* Pages that a socket gets whatever the limits say, to send and to receive. */
-static long newtcp_promised_pages(const struct sock *sk)
+__newtcp long newtcp_promised_pages(const struct sock *sk)
 {
 	const struct net *net = sock_net(sk);
 
 	/* As much again for the buffers themselves, and a page begun of each. */
 	return sk_mem_pages(2 * READ_ONCE(net->mynewtcp.sysctl_wmem[0])) +
 	       sk_mem_pages(2 * READ_ONCE(net->mynewtcp.sysctl_rmem[0])) + 2;
+}
+
+/* What is set aside of the host's memory for the sockets there are. */
+__newtcp long newtcp_set_aside(struct sock *sk)
+{
+	return newtcp_promised_pages(sk) *
+	       sk_sockets_allocated_read_positive(sk);
 }
 
 /*
@@ -30,8 +37,7 @@ static bool newtcp_is_promised(struct sock *sk, int bytes)
 	after = sk_memory_allocated(sk) + sk_mem_pages(missing);
 	if (likely(after <= pressure))
 		return false;
-	aside = newtcp_promised_pages(sk) *
-		sk_sockets_allocated_read_positive(sk);
+	aside = newtcp_set_aside(sk);
 	if (after <= max(pressure, high - aside))
 		return false;
 	if (!sk_under_memory_pressure(sk))
@@ -86,22 +92,58 @@ __newtcp void newtcp_mem_charge_forced(struct sock *sk, int bytes)
 	}
 }
 
-/*
- * How many of these bytes a sender may queue. With the pool full it is still
- * as many as wmem[0] promises: who has nothing under way would otherwise wait
- * for an acknowledgment that nobody sends.
- */
-__newtcp int newtcp_wmem_grant(struct sock *sk, int bytes)
+__newtcp int newtcp_forward_alloc(const struct sock *sk)
 {
-	int least;
+	return sk->sk_forward_alloc;
+}
 
-	if (newtcp_wmem_schedule(sk, bytes))
-		return bytes;
-	least = READ_ONCE(sock_net(sk)->mynewtcp.sysctl_wmem[0]) -
-		sk->sk_wmem_queued;
-	if (least > 0)
-		newtcp_mem_charge_forced(sk, min(least, bytes));
-	return clamp(sk->sk_forward_alloc, 0, bytes);
+__newtcp int newtcp_wmem_queued(const struct sock *sk)
+{
+	return sk->sk_wmem_queued;
+}
+
+__newtcp bool newtcp_bypasses_pool(const struct sock *sk)
+{
+	return sk->sk_bypass_prot_mem;
+}
+
+/*
+ * What the socket holds beyond whole pages: nothing. 0 where it cannot be
+ * known, for reports in the error queue are in sk_rmem_alloc, uncharged.
+ */
+__newtcp int newtcp_odd_bytes(const struct sock *sk)
+{
+	int bytes = sk->sk_forward_alloc + sk->sk_wmem_queued +
+		    atomic_read(&sk->sk_rmem_alloc);
+
+	if (!skb_queue_empty_lockless(&sk->sk_error_queue))
+		return 0;
+	return bytes & (PAGE_SIZE - 1);
+}
+
+__newtcp int newtcp_sockets_in_use_of(struct net *net, struct proto *prot)
+{
+	return sock_prot_inuse_get(net, prot);
+}
+
+__newtcp int newtcp_sockets_in_use(const struct sock *sk)
+{
+	return sock_prot_inuse_get(sock_net(sk), sk->sk_prot);
+}
+
+__newtcp int newtcp_mem_pcpu_rsv(void)
+{
+	return READ_ONCE(net_hotdata.sysctl_mem_pcpu_rsv);
+}
+
+__newtcp bool newtcp_may_administer_host(void)
+{
+	return capable(CAP_NET_ADMIN);
+}
+
+__newtcp unsigned int newtcp_online_cpus(void)
+{
+	return num_online_cpus();
 }
 
 __newtcp bool newtcp_under_memory_pressure(const struct sock *sk)

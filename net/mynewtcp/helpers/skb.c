@@ -323,8 +323,9 @@ __newtcp void newtcp_skb_set_owner_r(struct sk_buff *skb, struct sock *sk)
 }
 
 __newtcp bool newtcp_skb_coalesce(struct sock *sk, struct sk_buff *to,
-				  struct sk_buff *from)
+				  struct sk_buff *from, int *charged)
 {
+	int truesize = from->truesize;
 	ktime_t stamp = from->tstamp;
 	ktime_t hwstamp = skb_hwtstamps(from)->hwtstamp;
 	bool stolen;
@@ -339,6 +340,7 @@ __newtcp bool newtcp_skb_coalesce(struct sock *sk, struct sk_buff *to,
 	atomic_add(delta, &sk->sk_rmem_alloc);
 	sk_mem_charge(sk, delta);
 	kfree_skb_partial(from, stolen);
+	*charged = delta - truesize;
 	/* What is read from it has been here since the last byte came. */
 	if (stamp)
 		to->tstamp = stamp;

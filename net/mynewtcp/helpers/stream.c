@@ -21,10 +21,14 @@ __newtcp bool newtcp_has_backlog(const struct sock *sk)
 	return READ_ONCE(sk->sk_backlog.tail);
 }
 
-__newtcp bool newtcp_out_of_memory(const struct sock *sk)
+__newtcp bool newtcp_holds_much(const struct sock *sk)
 {
-	return sk->sk_wmem_queued > SOCK_MIN_SNDBUF &&
-	       sk_memory_allocated(sk) > sk_prot_mem_limits(sk, 2);
+	return sk->sk_wmem_queued > SOCK_MIN_SNDBUF;
+}
+
+__newtcp bool newtcp_is_host_exhausted(const struct sock *sk)
+{
+	return sk_memory_allocated(sk) > sk_prot_mem_limits(sk, 2);
 }
 
 __newtcp void newtcp_send_sigpipe(void)
@@ -32,17 +36,16 @@ __newtcp void newtcp_send_sigpipe(void)
 	send_sig(SIGPIPE, current, 0);
 }
 
-__newtcp bool newtcp_proc_create(struct net *net,
+__newtcp bool newtcp_proc_create(struct net *net, const char *name,
 				 int (*show)(struct seq_file *, void *))
 {
 	return !IS_ENABLED(CONFIG_PROC_FS) ||
-	       proc_create_net_single("mynewtcp_snmp", 0444, net->proc_net,
-				      show, NULL);
+	       proc_create_net_single(name, 0444, net->proc_net, show, NULL);
 }
 
-__newtcp void newtcp_proc_remove(struct net *net)
+__newtcp void newtcp_proc_remove(struct net *net, const char *name)
 {
-	remove_proc_entry("mynewtcp_snmp", net->proc_net);
+	remove_proc_entry(name, net->proc_net);
 }
 
 __newtcp struct net *newtcp_seq_net(struct seq_file *seq)

@@ -93,6 +93,20 @@ __newtcp void newtcp_percpu_counter_destroy(struct percpu_counter *fbc)
 	percpu_counter_destroy(fbc);
 }
 
+__newtcp s64 newtcp_percpu_counter_read(struct percpu_counter *fbc)
+{
+	return percpu_counter_read_positive(fbc);
+}
+
+/* A CPU keeps no more to itself than from the host's sum. */
+__newtcp void newtcp_percpu_counter_add(struct percpu_counter *fbc, s64 n,
+					int batch)
+{
+	int most = READ_ONCE(net_hotdata.sysctl_mem_pcpu_rsv);
+
+	percpu_counter_add_batch(fbc, n, min(batch, most));
+}
+
 __newtcp s64 newtcp_percpu_counter_sum(struct percpu_counter *fbc)
 {
 	return percpu_counter_sum(fbc);
@@ -159,3 +173,13 @@ __newtcp int newtcp_loopback_up(void)
 	return err;
 }
 #endif
+
+__newtcp unsigned int newtcp_jiffies_to_msecs(unsigned long j)
+{
+	return jiffies_to_msecs(j);
+}
+
+__newtcp unsigned int newtcp_net_inum(const struct net *net)
+{
+	return net->ns.inum;
+}

@@ -49,6 +49,11 @@ impl Net {
         NetId(self.as_raw() as usize)
     }
 
+    /// The namespace that the host started with.
+    pub(super) fn is_first(&self) -> bool {
+        core::ptr::eq(self.as_raw(), &raw mut b::init_net)
+    }
+
     pub(super) fn state(&self) -> *mut b::netns_mynewtcp {
         // SAFETY: `self` is a live namespace, whose `mynewtcp` field lives with it.
         unsafe { b::newtcp_netns(self.as_raw()) }

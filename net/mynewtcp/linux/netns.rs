@@ -5,7 +5,10 @@
 use super::{
     bindings as b,
     demux,
-    memory,
+    memory::{
+        self,
+        pool::Pool, //
+    },
     net::Net,
     proc_net,
     proto::{
@@ -30,12 +33,18 @@ use kernel::{
     types::ScopeGuard, //
 };
 
-/// The object behind `struct netns_mynewtcp.private`. The control sockets come first, so that
-/// they can be read without knowing the protocol.
+/// The object behind `struct netns_mynewtcp.private`. The head comes first, so that it can be
+/// read without knowing the protocol.
 #[repr(C)]
 pub(super) struct PerNet<E: Protocol> {
-    ctl: ControlSocks,
+    head: Head,
     value: E::Net,
+}
+
+/// What every protocol's namespaces have.
+struct Head {
+    ctl: ControlSocks,
+    pool: Pool,
 }
 
 impl<E: Protocol> PerNet<E> {
@@ -97,14 +106,25 @@ fn control_sock(net: *mut b::net, family: u32) -> Result<*mut b::sock> {
     Ok(sk)
 }
 
-/// The control sockets of a namespace; `None` while it is being set up or torn down.
-pub(super) fn control_socks(net: &Net) -> Option<&ControlSocks> {
-    // SAFETY: `private` is null or points to a `PerNet`, which starts with them and is freed
-    // only when no packet can be on its way any more.
+#[inline]
+fn head(net: &Net) -> Option<&Head> {
+    // SAFETY: `private` is null or points to a `PerNet`, which starts with its head and is freed
+    // only when no packet can be on its way any more and no socket is left.
     unsafe {
         let private = (&raw const (*net.state()).private).read_volatile();
-        NonNull::new(private.cast::<ControlSocks>()).map(|p| p.as_ref())
+        NonNull::new(private.cast::<Head>()).map(|p| p.as_ref())
     }
+}
+
+/// The control sockets of a namespace; `None` while it is being set up or torn down.
+pub(super) fn control_socks(net: &Net) -> Option<&ControlSocks> {
+    head(net).map(|head| &head.ctl)
+}
+
+/// The memory of a namespace; `None` while it is being set up or torn down.
+#[inline]
+pub(super) fn pool(net: &Net) -> Option<&Pool> {
+    head(net).map(|head| &head.pool)
 }
 
 /// `struct pernet_operations` of protocol `E`.
@@ -126,7 +146,7 @@ unsafe extern "C" fn exit<E: Protocol>(net: *mut b::net) {
     // SAFETY: `init` has succeeded for it.
     let net = unsafe { Net::from_raw(net) };
     sysctl::unregister(net);
-    seq_file::unregister(net);
+    seq_file::unregister::<E>(net);
     proc_net::unregister(net);
     demux::demux::<E>().purge(net);
     tear_down::<E>(net);
@@ -141,7 +161,10 @@ fn set_up<E: Protocol>(net: &Net) -> Result {
     }
     let per_net = KBox::new(
         PerNet::<E> {
-            ctl: ControlSocks::new(net.as_raw())?,
+            head: Head {
+                ctl: ControlSocks::new(net.as_raw())?,
+                pool: Pool::new()?,
+            },
             value: E::net_init(net)?,
         },
         GFP_KERNEL,
@@ -150,7 +173,7 @@ fn set_up<E: Protocol>(net: &Net) -> Result {
     unsafe { (*state).private = KBox::into_raw(per_net).cast() };
     let undo = ScopeGuard::new(|| tear_down::<E>(net));
     seq_file::register::<E>(net)?;
-    let undo = ScopeGuard::new_with_data(undo, |_undo| seq_file::unregister(net));
+    let undo = ScopeGuard::new_with_data(undo, |_undo| seq_file::unregister::<E>(net));
     proc_net::register::<E>(net)?;
     let undo = ScopeGuard::new_with_data(undo, |_undo| proc_net::unregister(net));
     sysctl::register::<E>(net)?;

@@ -105,6 +105,9 @@ pub(crate) trait Protocol: Send + Sized + Unpin + 'static {
     /// Writes the counters of a namespace, one to a line.
     fn show_counters(net: &Net, out: &SeqFile);
 
+    /// Writes who uses how many sockets and pages, and what the limits are.
+    fn show_usage(net: &Net, out: &SeqFile);
+
     // Process context, nothing locked.
 
     /// The last file has been closed. Leads to [`Locked::destroy`], now or when the connection

@@ -23,6 +23,7 @@ pub(super) use send::alloc_control;
 
 use super::{
     bindings as b,
+    memory::charge,
     msg::Msg,
     proto::Protocol,
     rx::Rx, //
@@ -321,7 +322,15 @@ unsafe fn join_charged<E: Protocol>(
         return false;
     }
     // SAFETY: Both are received skbs charged to this socket, whose lock is held.
-    if unsafe { b::newtcp_skb_coalesce(sk, front.as_ptr(), skb.as_ptr()) } {
+    let is_one = unsafe {
+        charge::observe_later(sk, || {
+            let mut charged = 0;
+            let (to, from) = (front.as_ptr(), skb.as_ptr());
+            let is_one = b::newtcp_skb_coalesce(sk, to, from, &raw mut charged);
+            (is_one, charged)
+        })
+    };
+    if is_one {
         return true;
     }
     old.set_cb(before);

@@ -5,6 +5,7 @@
 
 use super::{
     bindings as b,
+    memory,
     net::Net,
     proto::Protocol, //
 };
@@ -54,7 +55,7 @@ pub(crate) enum Kind {
         /// Where they can be changed.
         writable: Writable,
     },
-    /// The three limits of the protocol's memory, pages.
+    /// The three limits of the namespace's memory, pages; of the host's in the first one.
     Pages,
     /// Three sizes of a send buffer, bytes.
     SendBuffer,
@@ -92,16 +93,16 @@ impl File {
                 entry.maxlen = Text::ROOM as ffi::c_int;
                 entry.mode = match writable {
                     Writable::Yes => 0o644,
-                    Writable::First if is_first(net) => 0o644,
+                    Writable::First if net.is_first() => 0o644,
                     Writable::First | Writable::No => 0o444,
                 };
                 entry.proc_handler = Some(text::<E>);
                 entry.extra1 = core::ptr::without_provenance_mut(row);
             }
             Kind::Pages => {
-                entry.data = (&raw mut b::newtcp_sysctl_mem).cast();
+                entry.data = net.as_raw().cast();
                 entry.maxlen = size_of::<[ffi::c_long; 3]>() as ffi::c_int;
-                entry.proc_handler = Some(ordered_pages);
+                entry.proc_handler = Some(pages);
             }
             Kind::SendBuffer => {
                 // SAFETY: The namespace is live; only an address is taken.
@@ -215,7 +216,7 @@ unsafe extern "C" fn text<E: Protocol>(
         kernel::error::to_result(err)?;
         if dir != 0 {
             let words = text.bytes.split(|&byte| byte == 0).next();
-            E::sysctl_write_text(object, row, words.unwrap_or(&[]), is_first(net))?;
+            E::sysctl_write_text(object, row, words.unwrap_or(&[]), net.is_first())?;
         }
         Ok(0)
     })
@@ -226,27 +227,39 @@ fn ordered<T: PartialOrd>(three: &[T; 3]) -> bool {
     three[0] <= three[1] && three[1] <= three[2]
 }
 
-/// Three longs in ascending order: a write is taken whole or refused with EINVAL.
-unsafe extern "C" fn ordered_pages(
+/// The limits of memory, three longs in ascending order: a write is taken whole or refused with
+/// EINVAL.
+unsafe extern "C" fn pages(
     ctl: *const b::ctl_table,
     dir: ffi::c_int,
     buf: *mut ffi::c_void,
     lenp: *mut usize,
     ppos: *mut b::loff_t,
 ) -> ffi::c_int {
-    // SAFETY: The caller gives a table of ours whose data is three longs, and a kernel buffer.
-    unsafe {
-        let data = (*ctl).data.cast::<[ffi::c_long; 3]>();
-        let mut copy = data.read_volatile();
+    // SAFETY: The caller gives a table of ours, whose data is the namespace that it belongs to.
+    let net = unsafe { Net::from_raw((*ctl).data.cast()) };
+    from_result(|| {
+        let mut limits = memory::limits_of(net);
         let mut least: ffi::c_long = 0;
-        let entry = b::ctl_table {
-            data: (&raw mut copy).cast(),
-            extra1: (&raw mut least).cast(),
-            ..*ctl
+        // SAFETY: The caller's entry, with data and a limit that outlive the call; the buffer is
+        // the caller's.
+        let err = unsafe {
+            let entry = b::ctl_table {
+                data: (&raw mut limits).cast(),
+                extra1: (&raw mut least).cast(),
+                ..*ctl
+            };
+            b::proc_doulongvec_minmax(&raw const entry, dir, buf, lenp, ppos)
         };
-        let err = b::proc_doulongvec_minmax(&raw const entry, dir, buf, lenp, ppos);
-        finish(err, dir, data, &copy)
-    }
+        kernel::error::to_result(err)?;
+        if dir != 0 {
+            if !ordered(&limits) {
+                return Err(EINVAL);
+            }
+            memory::set_limits(net, limits)?;
+        }
+        Ok(0)
+    })
 }
 
 /// Three ints of at least `LEAST` in ascending order: a write is taken whole or refused with
@@ -295,14 +308,9 @@ unsafe fn finish<T: PartialOrd + Copy>(
     0
 }
 
-/// The namespace that the host started with.
-fn is_first(net: &Net) -> bool {
-    core::ptr::eq(net.as_raw(), &raw mut b::init_net)
-}
-
 /// The entries that namespace `net` shows.
 fn entries<E: Protocol>(net: &Net) -> Result<KVec<b::ctl_table>> {
-    let is_first = is_first(net);
+    let is_first = net.is_first();
     let mut entries = KVec::new();
     for row in 0.. {
         let Some(file) = E::sysctl_file(row) else {

@@ -57,7 +57,7 @@ def sysctl_rows(source):
         row = {
             "name": name, "scope": scope, "unit": unit,
             "doc": " ".join(line.strip()[4:] for line in doc.splitlines()),
-            "host": scope in ("host", "pages"),
+            "host": scope == "host",
         }
         if scope == "words":
             row["unit"] = ""

@@ -335,11 +335,13 @@ pub(super) unsafe extern "C" fn diag_destroy<E: Protocol>(
 }
 
 /// The protocol's memory has passed the second number of `net.mynewtcp.mem`. Any context.
-pub(super) unsafe extern "C" fn enter_memory_pressure(_sk: *mut b::sock) {
-    crate::linux::memory::enter_pressure();
+pub(super) unsafe extern "C" fn enter_memory_pressure(sk: *mut b::sock) {
+    // SAFETY: The socket is live.
+    unsafe { crate::linux::memory::enter_pressure(sk) };
 }
 
 /// The protocol's memory is below the first number of `net.mynewtcp.mem`. Any context.
-pub(super) unsafe extern "C" fn leave_memory_pressure(_sk: *mut b::sock) {
-    crate::linux::memory::leave_pressure();
+pub(super) unsafe extern "C" fn leave_memory_pressure(sk: *mut b::sock) {
+    // SAFETY: The socket is live.
+    unsafe { crate::linux::memory::leave_pressure(sk) };
 }

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::linux::{
     bindings as b,
+    memory::charge,
     proto::Protocol, //
 };
 use core::ptr::NonNull;
@@ -194,7 +195,7 @@ unsafe fn gather<E: Protocol>(
         // SAFETY: The bytes that are discarded are those that were copied; the lock is held.
         unsafe {
             let rest = use_up(chain, from, len);
-            b::newtcp_mem_charge_forced(chain.sock(), fresh.truesize() as i32);
+            charge::force(chain.sock(), fresh.truesize() as i32);
             chain.insert(fresh, before);
             match rest {
                 Some(rest) => from = rest,

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::linux::{
     bindings as b,
+    memory::charge,
     proto::Protocol,
     sock::{
         Ctx,
@@ -60,10 +61,14 @@ impl Charge {
             // SAFETY: The caller holds the lock; `skb` was charged in `take`, and every change
             // of its truesize since then changed the charge by as much.
             Self::Send => unsafe {
-                b::newtcp_wmem_uncharge(sk, b::newtcp_skb_truesize(skb) as i32)
+                let bytes = b::newtcp_skb_truesize(skb) as i32;
+                charge::observe(sk, -bytes, || b::newtcp_wmem_uncharge(sk, bytes));
             },
             // SAFETY: Runs the destructor that `take` set.
-            Self::Receive => unsafe { b::newtcp_skb_orphan(skb) },
+            Self::Receive => unsafe {
+                let bytes = b::newtcp_skb_truesize(skb) as i32;
+                charge::observe(sk, -bytes, || b::newtcp_skb_orphan(skb));
+            },
         }
     }
 }
@@ -180,7 +185,7 @@ impl<'a, E: Protocol> Queues<'a, E> {
             return Err(Full::Buffer);
         }
         // SAFETY: The lock is held and `skb` is live.
-        if unsafe { b::newtcp_rmem_schedule(self.sock.as_raw(), skb.as_raw()) } {
+        if unsafe { charge::reserve_to_receive(self.sock.as_raw(), skb.as_raw()) } {
             Ok(())
         } else {
             Err(Full::Pool)
@@ -343,13 +348,13 @@ impl<E: Protocol> SkbListMut<'_, E> {
         join: impl FnOnce(u32, &mut E::Cb, &E::Cb) -> bool,
     ) -> Result<Kept, SkBuff> {
         // SAFETY: The lock is held and `skb` is live.
-        if !unsafe { b::newtcp_rmem_schedule(self.sk, skb.as_raw()) } {
+        if !unsafe { charge::reserve_to_receive(self.sk, skb.as_raw()) } {
             if !self.is_empty_raw() {
                 return Err(skb);
             }
             // A reader who has nothing else gets this one: only readers make memory free.
             // SAFETY: As above.
-            unsafe { b::newtcp_mem_charge_forced(self.sk, skb.truesize() as i32) };
+            unsafe { charge::force(self.sk, skb.truesize() as i32) };
         }
         // SAFETY: `into_raw` never gives null. The skb is ours, memory for its charge is
         // reserved, and a queue must not keep the route and the device it came by.

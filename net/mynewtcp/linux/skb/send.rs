@@ -13,6 +13,7 @@ use super::{
 };
 use crate::linux::{
     bindings as b,
+    memory::charge,
     msg::{
         Msg,
         Stamps,
@@ -64,7 +65,7 @@ pub(super) unsafe fn split<E: Protocol>(
     // their charge while their share of the truesize moves over.
     unsafe {
         let head = b::newtcp_skb_truesize(rest.as_ptr()) as i32;
-        b::newtcp_mem_charge_forced(sk, head);
+        charge::force(sk, head);
         b::newtcp_wmem_charge(sk, head);
         b::newtcp_skb_move_truesize(skb.as_ptr(), rest.as_ptr(), moved);
         b::skb_split(skb.as_ptr(), rest.as_ptr(), n);
@@ -85,10 +86,9 @@ pub(super) unsafe fn split<E: Protocol>(
 /// The lock of `sk` must be held.
 unsafe fn grant(sk: *mut b::sock, want: u32) -> Result<u32> {
     // SAFETY: By the contract.
-    let granted = unsafe { b::newtcp_wmem_grant(sk, want.min(i32::MAX as u32) as i32) };
-    match u32::try_from(granted) {
-        Ok(0) | Err(_) => Err(EAGAIN),
-        Ok(granted) => Ok(granted),
+    match unsafe { charge::reserve_some_to_send(sk, want) } {
+        0 => Err(EAGAIN),
+        granted => Ok(granted),
     }
 }
 
@@ -201,14 +201,21 @@ impl<E: Protocol> Owned<'_, E> {
         let pages = skb.truesize().saturating_sub(head);
         // SAFETY: `self` is a live locked socket; pages of the user that were found and let go
         // again are charged still.
-        unsafe { b::newtcp_wmem_uncharge(self.as_raw(), pages as i32) };
+        unsafe {
+            charge::observe(self.as_raw(), -(pages as i32), || {
+                b::newtcp_wmem_uncharge(self.as_raw(), pages as i32)
+            });
+        }
         Err(bytes.err().unwrap_or(EAGAIN))
     }
 
     fn alloc_for_append(&mut self) -> Result<SkBuff> {
         let Some(skb) = alloc_payload(b::NEWTCP_GFP_KERNEL) else {
             // SAFETY: `self` is a live locked socket.
-            unsafe { b::newtcp_moderate_sndbuf(self.as_raw()) };
+            unsafe {
+                charge::allocation_failed(self.as_raw());
+                b::newtcp_moderate_sndbuf(self.as_raw());
+            }
             return Err(EAGAIN);
         };
         // SAFETY: `self` is a live locked socket; this reserves what `charge_and_queue` takes.
@@ -222,7 +229,7 @@ impl<E: Protocol> Owned<'_, E> {
         // SAFETY: `self` is a live locked socket; the reservation was made on allocation, and
         // `append_copy` charged the pages one by one.
         unsafe {
-            b::newtcp_mem_charge_forced(self.as_raw(), head as i32);
+            charge::force(self.as_raw(), head as i32);
             b::newtcp_wmem_charge(self.as_raw(), head as i32);
             let list = b::newtcp_write_queue(self.as_raw());
             b::newtcp_queue_push_back(list, skb.into_raw());
@@ -257,7 +264,7 @@ impl<E: Protocol> Owned<'_, E> {
                         want as i32,
                         pinned.as_ptr(),
                     );
-                    b::newtcp_mem_charge_forced(sk, 0);
+                    charge::force(sk, 0);
                     n
                 };
                 taken(n)

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::linux::{
     bindings as b,
+    memory::charge,
     proto::Protocol, //
 };
 use core::{
@@ -215,7 +216,7 @@ impl<E: Protocol> SkbTreeMut<'_, E> {
         join: impl FnOnce(u32, &mut E::Cb, &E::Cb) -> bool,
     ) -> Result<Kept, SkBuff> {
         // SAFETY: The lock is held and `skb` is live.
-        if !unsafe { b::newtcp_rmem_schedule(self.sk, skb.as_raw()) } {
+        if !unsafe { charge::reserve_to_receive(self.sk, skb.as_raw()) } {
             return Err(skb);
         }
         let before = self.floor_raw(skb.cb::<E::Cb>().seq());

@@ -116,10 +116,6 @@ impl<E: Protocol> Sock<E> {
         rmem_alloc(newtcp_rmem_alloc) -> u32, count;
         /// A writer would be let in.
         is_writeable(newtcp_stream_is_writeable) -> bool;
-        /// The protocol's memory is above `net.mynewtcp.mem`'s second number.
-        under_memory_pressure(newtcp_under_memory_pressure) -> bool;
-        /// The protocol's memory is below `net.mynewtcp.mem`'s first number.
-        memory_is_plentiful(newtcp_memory_is_plentiful) -> bool;
         /// Bytes of memory that wait until the process that has the socket lets go of it.
         backlog_len(newtcp_backlog_len) -> u32, count;
         /// `SO_LINGER`'s time.

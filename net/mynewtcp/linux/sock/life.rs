@@ -12,6 +12,7 @@ use super::{
 use crate::linux::{
     bindings as b,
     compat,
+    memory::charge,
     proto::Protocol, //
 };
 use kernel::{
@@ -151,7 +152,7 @@ pub(in crate::linux) unsafe extern "C" fn destruct<E: Protocol>(sk: *mut b::sock
         Locked::new(sock).queues().purge();
         core::ptr::drop_in_place(sock.tail());
         drop_floor::<E>(sk);
-        b::newtcp_sock_destruct(sk);
+        charge::observe(sk, 0, || b::newtcp_sock_destruct(sk));
     }
 }
 
@@ -185,7 +186,7 @@ impl<E: Protocol> Locked<'_, E> {
             }
             b::newtcp_sockets_allocated_dec(sk);
             b::newtcp_prot_inuse_add(sk, -1);
-            b::sk_stream_kill_queues(sk);
+            charge::observe(sk, 0, || b::sk_stream_kill_queues(sk));
             b::newtcp_xfrm_free_policy(sk);
             b::newtcp_sock_put(sk);
         }

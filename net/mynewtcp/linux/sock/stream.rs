@@ -33,12 +33,6 @@ impl<E: Protocol> Sock<E> {
         unsafe { b::newtcp_has_backlog(self.as_raw()) }
     }
 
-    /// The protocol is above its memory limit, and this socket is not among the smallest.
-    pub(crate) fn is_out_of_memory(&self) -> bool {
-        // SAFETY: `self` is a live socket.
-        unsafe { b::newtcp_out_of_memory(self.as_raw()) }
-    }
-
     /// The process has written to a stream that is closed.
     pub(crate) fn send_sigpipe(&self) {
         // SAFETY: Process context: only a writer comes here.

@@ -23,7 +23,7 @@ SYSCTLS = (
     ("max_reordering", False, 1, 65535, 300),
     ("max_syn_backlog", False, 0, 2147483647, None),
     ("max_tw_buckets", False, 0, 2147483647, 32768),
-    ("mem", True, None, None, None),
+    ("mem", False, None, None, None),
     ("min_rtt_wlen", False, 0, 86400, 300),
     ("min_snd_mss", False, 48, 65535, 48),
     ("min_tso_segs", False, 1, 255, 2),
