@@ -7,44 +7,14 @@ import socket
 import struct
 
 from harness.context import receive_exactly, sockname
-from harness.forge import ACK, FIN, PSH, RST, SYN, Builder, Ear, Forge
+from harness.forge import ACK, FIN, MSS_OPTION, PSH, RST, SYN, Ear, Forge, Stranger
 from harness.knobs import Count, host_knob, set_knob
 from harness.registry import case, check, check_equal
 
-ETHERTYPE = {4: 0x0800, 6: 0x86dd}
 FLOOD = 10_000
 SOL_TCP, TCP_INFO = 6, 11
 # Of tcpi_options.
 OPT_TIMESTAMPS, OPT_SACK, OPT_WSCALE = 1, 2, 4
-# MSS 1460, as most SYNs have it.
-MSS_OPTION = bytes((2, 4, 5, 180))
-
-
-class Stranger:
-    """Someone at an address that nobody has, whose packets b puts on the wire.
-
-    What is sent to it vanishes, so that its half-open connections stay.
-    """
-
-    def __init__(self, context):
-        self.version = context.version
-        self.side, self.target = context.link.b, context.link.a
-        self.ear = Ear(context, self.side)
-        self.builder = Builder(self.version, context.family.ip_protocol,
-                               context.link.SILENT[self.version],
-                               self.target.address(self.version))
-
-    def send(self, *fields, **more):
-        """Send one segment."""
-        raw = self.builder.build(*fields, **more)
-        self.ear.sock.sendto(self.builder.packet(raw),
-                             (self.side.device, ETHERTYPE[self.version], 0, 0,
-                              bytes.fromhex(self.target.mac.replace(":", ""))))
-
-    def flood(self, port, count):
-        """Open that many connections and complete none."""
-        for number in range(count):
-            self.send(1024 + number, port, seq=number * 65537, flags=SYN, options=MSS_OPTION)
 
 
 def fence(context, forge):

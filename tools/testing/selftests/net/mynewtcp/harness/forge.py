@@ -11,6 +11,9 @@ from .registry import Failure
 
 FIN, SYN, RST, PSH, ACK, URG = (1 << bit for bit in range(6))
 MIN_HEADER = 20
+ETHERTYPE = {4: 0x0800, 6: 0x86dd}
+# MSS 1460, as most SYNs have it.
+MSS_OPTION = bytes((2, 4, 5, 180))
 END_OF_OPTIONS, NO_OPERATION, TIMESTAMPS = 0, 1, 8
 
 
@@ -183,3 +186,30 @@ class Ear:
             segment = parse(packet[self.HEADER_BYTES[self.version]:])
             if wanted(segment):
                 return packet, segment
+
+
+class Stranger:
+    """Someone at an address that nobody has, whose packets b puts on the wire.
+
+    What is sent to it vanishes, so that its half-open connections stay.
+    """
+
+    def __init__(self, context):
+        self.context = context
+        side, target = context.link.b, context.link.a
+        self.ear = Ear(context, side)
+        self.builder = Builder(context.version, context.family.ip_protocol,
+                               context.link.SILENT[context.version],
+                               target.address(context.version))
+        self.place = (side.device, ETHERTYPE[context.version], 0, 0,
+                      bytes.fromhex(target.mac.replace(":", "")))
+
+    def send(self, *fields, **more):
+        """Send one segment."""
+        raw = self.builder.build(*fields, **more)
+        self.ear.sock.sendto(self.builder.packet(raw), self.place)
+
+    def flood(self, port, count):
+        """Open that many connections and complete none."""
+        for number in range(count):
+            self.send(1024 + number, port, seq=number * 65537, flags=SYN, options=MSS_OPTION)

@@ -22,9 +22,9 @@ def has(symbol):
     return f"CONFIG_{symbol}=y" in _config()
 
 
-def bulk(octets):
-    """How much of a large transfer this kernel gets: all, or a share if it is a checking one."""
-    return octets // CHECKED_SHARE if has("KASAN") else octets
+def bulk(amount):
+    """How much of something large this kernel gets: all, or a share if it is a checking one."""
+    return amount // CHECKED_SHARE if has("KASAN") else amount
 
 
 def fails_on_demand():
