@@ -77,7 +77,7 @@ def boots(chosen, programs, options):
         wanted = [row for row in chosen if row.boot == boot]
         if not wanted:
             continue
-        runs = rows.runs(wanted, options.rounds)
+        runs = rows.runs(wanted, options.rounds, floors=not options.gate)
         print(f"bench: {boot}: {', '.join(row.name for row in wanted)} ...",
               file=sys.stderr, flush=True)
         started = time.monotonic()

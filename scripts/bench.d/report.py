@@ -45,7 +45,8 @@ def entry(row, said):
     pairs = [a / b for a, b in zip(ours, theirs) if b]
     found["ratio"] = round(statistics.median(pairs), 3) if pairs else None
     for family in row.floors:
-        found.setdefault("floors", {})[family] = figure(_values(row, said, family))
+        if values := _values(row, said, family):
+            found.setdefault("floors", {})[family] = figure(values)
     return found
 
 
