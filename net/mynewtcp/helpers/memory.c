@@ -25,7 +25,7 @@ __newtcp long newtcp_set_aside(struct sock *sk)
  * two limits so much is set aside for the sockets there are that they can have
  * their least without usage ever being above the last.
  */
-static bool newtcp_is_promised(struct sock *sk, int bytes)
+static inline bool newtcp_is_promised(struct sock *sk, int bytes)
 {
 	int missing = bytes - sk->sk_forward_alloc;
 	long pressure = sk_prot_mem_limits(sk, 1);
