@@ -33,7 +33,10 @@ use crate::engine::seq::{
 use crate::engine::time::Instant;
 use crate::linux;
 use crate::linux::addr::Flow;
-use crate::mib::Namespace;
+use crate::mib::{
+    self,
+    Namespace, //
+};
 use crate::orphans::Orphan;
 use crate::tuning::{
     Tunables,
@@ -333,6 +336,8 @@ pub(crate) struct Endpoint {
     pub(crate) namespace: Arc<Namespace>,
     /// Set while no user has the socket.
     pub(crate) orphan: Option<Orphan>,
+    /// Set while it is ESTABLISHED or in CLOSE-WAIT.
+    pub(crate) current: Option<mib::Current>,
     /// Connections that wait to be accepted.
     pub(crate) accept_queue: linux::sock::SockFifo<Self>,
     /// The SYN that began the connection, until somebody has read it.
@@ -349,6 +354,7 @@ impl Endpoint {
             switches: Switches::NONE,
             namespace,
             orphan: None,
+            current: None,
             accept_queue: linux::sock::SockFifo::new(),
             saved_syn: None,
         }
@@ -366,6 +372,7 @@ impl Endpoint {
             },
             namespace: self.namespace.clone(),
             orphan: None,
+            current: None,
             accept_queue: linux::sock::SockFifo::new(),
             saved_syn: None,
         }
@@ -490,6 +497,7 @@ pub(crate) fn with_connection_at<R>(
         namespace,
         switches: _,
         orphan: _,
+        current: _,
         accept_queue: _,
         saved_syn: _,
     } = endpoint.get_mut();

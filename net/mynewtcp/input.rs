@@ -105,7 +105,7 @@ pub(crate) fn receive(mut skb: SkBuff, rx: &Rx<'_>) {
 
 /// Counts a packet that makes no sense. Those with a wrong checksum count twice, as with Linux'
 /// TCP; those that were never meant for this host do not count.
-pub(crate) fn count_damaged(namespace: &Namespace, why: DropReason) {
+fn count_damaged(namespace: &Namespace, why: DropReason) {
     if why == reason::NOT_SPECIFIED {
         return;
     }
@@ -113,6 +113,14 @@ pub(crate) fn count_damaged(namespace: &Namespace, why: DropReason) {
     if why == reason::CHECKSUM {
         namespace.note(Event::InCsumErrors);
     }
+}
+
+/// The same for one that did not come so far that it was counted as received.
+pub(crate) fn count_unseen(namespace: &Namespace, why: DropReason) {
+    if why != reason::NOT_SPECIFIED {
+        namespace.note(Event::InSegs);
+    }
+    count_damaged(namespace, why);
 }
 
 fn dispatch(skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) {

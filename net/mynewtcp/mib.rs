@@ -7,6 +7,7 @@ use kernel::sync::atomic::{
     Atomic,
     Relaxed, //
 };
+use kernel::sync::Arc;
 
 use crate::demux::lingering::Lingering;
 use crate::engine::counters::Counter;
@@ -71,10 +72,16 @@ pub(crate) enum Event {
     TimeWaitRecycled,
     /// Connections reset because there were too many without a user (`TCPAbortOnMemory`).
     AbortOnMemory,
+    /// Connections reset because nobody waits for the peer's FIN (`TCPAbortOnLinger`).
+    AbortOnLinger,
+    /// Segments for connections in TIME-WAIT with an old timestamp (`PAWSTimewait`).
+    PawsTimeWait,
+    /// Segments for half-open connections that echo what we never sent (`TSEcrRejected`).
+    TsEcrRejected,
 }
 
 impl Event {
-    const COUNT: usize = Self::AbortOnMemory as usize + 1;
+    const COUNT: usize = Self::TsEcrRejected as usize + 1;
 
     /// Every event with the name under which it is shown.
     const NAMES: [(Self, &'static str); Self::COUNT] = [
@@ -102,7 +109,22 @@ impl Event {
         (Self::AckSkippedTimeWait, "ACKSkippedTimeWait"),
         (Self::TimeWaitRecycled, "TWRecycled"),
         (Self::AbortOnMemory, "AbortOnMemory"),
+        (Self::AbortOnLinger, "AbortOnLinger"),
+        (Self::PawsTimeWait, "PAWSTimewait"),
+        (Self::TsEcrRejected, "TSEcrRejected"),
     ];
+}
+
+/// What there is at the moment.
+#[derive(Clone, Copy)]
+enum Gauge {
+    /// Connections in ESTABLISHED or CLOSE-WAIT (`CurrEstab`).
+    CurrEstab,
+}
+
+impl Gauge {
+    /// Every gauge with the name under which it is shown.
+    const NAMES: [(Self, &'static str); 1] = [(Self::CurrEstab, "CurrEstab")];
 }
 
 /// The engine's counters with the names under which they are shown.
@@ -118,6 +140,11 @@ const ENGINE_NAMES: [(Counter, &str); Counter::COUNT] = [
     (Counter::Timeouts, "Timeouts"),
     (Counter::AbortOnTimeout, "AbortOnTimeout"),
     (Counter::AbortOnData, "AbortOnData"),
+    (Counter::AbortOnClose, "AbortOnClose"),
+    (Counter::AbortFailed, "AbortFailed"),
+    (Counter::SynRetrans, "SynRetrans"),
+    (Counter::OrigDataSent, "OrigDataSent"),
+    (Counter::Delivered, "Delivered"),
     (Counter::SackRecovery, "SackRecovery"),
     (Counter::RenoRecovery, "RenoRecovery"),
     (Counter::FastRetrans, "FastRetrans"),
@@ -148,6 +175,8 @@ const ENGINE_NAMES: [(Counter, &str); Counter::COUNT] = [
     (Counter::BeyondWindow, "BeyondWindow"),
     (Counter::DuplicateData, "DuplicateData"),
     (Counter::PawsRejected, "PawsRejected"),
+    (Counter::PawsOldAck, "PAWSOldAck"),
+    (Counter::SynChallenges, "SYNChallenge"),
     (Counter::ChallengeAcks, "ChallengeAcks"),
     (Counter::AckSkippedSeq, "ACKSkippedSeq"),
     (Counter::AckSkippedPaws, "ACKSkippedPAWS"),
@@ -194,6 +223,25 @@ pub(crate) struct Namespace {
     pub(crate) lingering: Lingering,
     engine: [Atomic<u64>; Counter::COUNT],
     events: [Atomic<u64>; Event::COUNT],
+    /// [`Gauge::CurrEstab`].
+    established: Atomic<i64>,
+}
+
+/// One connection in ESTABLISHED or CLOSE-WAIT (`CurrEstab`), as long as it is there.
+pub(crate) struct Current(Arc<Namespace>);
+
+impl Current {
+    /// Counts one more.
+    pub(crate) fn new(namespace: Arc<Namespace>) -> Self {
+        namespace.established.add(1i64, Relaxed);
+        Self(namespace)
+    }
+}
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        self.0.established.fetch_sub(1i64, Relaxed);
+    }
 }
 
 impl Namespace {
@@ -205,6 +253,7 @@ impl Namespace {
             lingering <- Lingering::new(),
             engine: [const { Atomic::new(0) }; Counter::COUNT],
             events: [const { Atomic::new(0) }; Event::COUNT],
+            established: Atomic::new(0),
         })
     }
 
@@ -224,6 +273,12 @@ impl Namespace {
 
     /// Calls `show` with each counter's name and value.
     pub(crate) fn for_each(&self, mut show: impl FnMut(&str, u64)) {
+        for (gauge, name) in Gauge::NAMES {
+            let now = match gauge {
+                Gauge::CurrEstab => self.established.load(Relaxed),
+            };
+            show(name, u64::try_from(now).unwrap_or(0));
+        }
         for (event, name) in Event::NAMES {
             if let Some(cell) = self.events.get(event as usize) {
                 show(name, cell.load(Relaxed));

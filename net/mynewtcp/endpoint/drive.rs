@@ -106,6 +106,15 @@ fn show_state(sk: &mut Locked<'_>) {
     };
     if ctx.state() != new {
         ctx.set_state(new);
+        let counts = matches!(new, state::ESTABLISHED | state::CLOSE_WAIT);
+        let endpoint = endpoint.get_mut();
+        match (counts, endpoint.current.is_some()) {
+            (true, false) => {
+                endpoint.current = Some(mib::Current::new(endpoint.namespace.clone()));
+            }
+            (false, true) => endpoint.current = None,
+            (true, true) | (false, false) => {}
+        }
         if new == state::FIN_WAIT2 {
             // A lingering close may be waiting for this.
             ctx.state_change();
@@ -167,6 +176,7 @@ fn wait(sk: &mut Locked<'_>, time_wait: TimeWait) {
 pub(crate) fn closed(sk: &mut Locked<'_>) {
     let endpoint: &mut Endpoint = sk.endpoint().get_mut();
     endpoint.role = Role::Closed;
+    endpoint.current = None;
     sk.set_deadline(None);
     sk.set_state(state::CLOSE);
     sk.set_shutdown_mask(state::SHUTDOWN_MASK);

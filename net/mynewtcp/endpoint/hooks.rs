@@ -273,7 +273,7 @@ impl Protocol for Endpoint {
 
     fn damaged(net: &Net, reason: DropReason) {
         if let Some(per_net) = net.get::<Self>() {
-            input::count_damaged(&per_net.namespace, reason);
+            input::count_unseen(&per_net.namespace, reason);
         }
     }
 

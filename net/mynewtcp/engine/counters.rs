@@ -27,8 +27,19 @@ pub enum Counter {
     Timeouts,
     /// Connections given up after the last retransmission (`TCPAbortOnTimeout`).
     AbortOnTimeout,
-    /// Connections reset because data came after close (`TCPAbortOnData`).
+    /// Connections reset because data came after close (`TCPAbortOnData`), or because the user
+    /// wanted to close so.
     AbortOnData,
+    /// Connections reset because the user left data unread (`TCPAbortOnClose`).
+    AbortOnClose,
+    /// Resets that there was no memory for (`TCPAbortFailed`).
+    AbortFailed,
+    /// SYNs and SYN-ACKs sent again (`TCPSynRetrans`).
+    SynRetrans,
+    /// Segments with data sent for the first time (`TCPOrigDataSent`).
+    OrigDataSent,
+    /// Segments that the peer has acknowledged, one way or the other (`TCPDelivered`).
+    Delivered,
     /// Recoveries entered with selective acknowledgments (`TCPSackRecovery`).
     SackRecovery,
     /// Recoveries entered on duplicate acknowledgments (`TCPRenoRecovery`).
@@ -89,6 +100,10 @@ pub enum Counter {
     DuplicateData,
     /// Segments dropped because their timestamp was old (`PAWSEstab`).
     PawsRejected,
+    /// Old acknowledgments without data, by their timestamp (`PAWSOldAck`).
+    PawsOldAck,
+    /// SYNs inside of connections (`TCPSYNChallenge`).
+    SynChallenges,
     /// Challenge acknowledgments sent (`TCPChallengeACK`).
     ChallengeAcks,
     /// Answers to unacceptable segments that were not sent, so soon after another

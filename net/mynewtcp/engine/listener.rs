@@ -65,6 +65,19 @@ pub struct HalfOpen {
     is_cookie: bool,
     /// When a segment that asks for nothing new was last answered.
     answered_at: Instant,
+    /// When the first SYN-ACK was sent; `None` if nobody remembers.
+    first_sent_at: Option<Instant>,
+}
+
+/// What is wrong with the timestamps of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockFault {
+    /// There are none, although both sides agreed on them.
+    Missing,
+    /// It is older than one that came before (`PAWSEstab`).
+    Old,
+    /// It echoes what we did not send (`TSEcrRejected`).
+    Echo,
 }
 
 /// What to do after a segment reached a half-open connection.
@@ -143,6 +156,7 @@ impl HalfOpen {
             acked: false,
             is_cookie: false,
             answered_at: Instant::ZERO,
+            first_sent_at: None,
         })
     }
 
@@ -237,6 +251,7 @@ impl HalfOpen {
         };
         self.handshake.sent = self.handshake.sent.saturating_add(1);
         self.handshake.sent_at = Some(now);
+        self.first_sent_at = self.first_sent_at.or(Some(now));
         self.deadline = now.after(self.patience(config));
         transmit
     }
@@ -372,14 +387,28 @@ impl HalfOpen {
         verdict
     }
 
+    /// What is wrong with the timestamps of a segment, if anything is.
+    pub fn clock_fault(&self, now: Instant, segment: &Segment) -> Option<ClockFault> {
+        if segment.control == Control::Rst {
+            return None;
+        }
+        let clock = self.handshake.timestamps?;
+        let Some(ts) = segment.options.timestamps else {
+            return Some(ClockFault::Missing);
+        };
+        if clock.rejects(now, ts.val) {
+            return Some(ClockFault::Old);
+        }
+        // Nobody who has heard our SYN-ACKs echoes something else.
+        let (first, last) = (self.first_sent_at?, self.handshake.sent_at?);
+        let since_first = ts.ecr.wrapping_sub(clock.option(first).val);
+        let longest = clock.option(last).val.wrapping_sub(clock.option(first).val);
+        (ts.ecr != 0 && since_first > longest).then_some(ClockFault::Echo)
+    }
+
     fn accepts(&self, now: Instant, segment: &Segment) -> bool {
-        if segment.control != Control::Rst {
-            if let Some(clock) = self.handshake.timestamps {
-                match segment.options.timestamps {
-                    Some(ts) if !clock.rejects(now, ts.val) => {}
-                    Some(_) | None => return false,
-                }
-            }
+        if self.clock_fault(now, segment).is_some() {
+            return false;
         }
         let nxt = self.rcv_nxt();
         let edge = self.handshake.window.right_edge(nxt);

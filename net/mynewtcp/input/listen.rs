@@ -13,6 +13,7 @@ use crate::endpoint::{
     now,
     parameters_of,
     superpacket_payload,
+    Endpoint,
     Locked,
     Request,
     RequestRef,
@@ -21,12 +22,15 @@ use crate::endpoint::{
     SavedSyn,
     Slot,
     Sock,
-    SockRef, //
+    SockRef,
+    TimeWaitRef, //
 };
 use crate::engine::buffer::Context;
 use crate::engine::config::Parameters;
+use crate::engine::counters::Counter;
 use crate::engine::listener::{
     synack_retries,
+    ClockFault,
     HalfOpen,
     HalfOpenTimeout,
     HalfOpenVerdict,
@@ -75,7 +79,7 @@ pub(crate) fn listener_of(request: &RequestRef) -> Option<SockRef> {
 pub(crate) fn receive(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
     match demux::lookup(&skb.rx().flow()) {
         Some(Entry::Request(request)) => to_half_open(sk, &request, skb, segment),
-        Some(Entry::TimeWait(waiting)) => match time_wait::verdict(&waiting, segment) {
+        Some(Entry::TimeWait(waiting)) => match verdict_again(sk, &waiting, segment) {
             TimeWaitVerdict::Reuse { iss_floor } => {
                 demux::forget_time_wait(&waiting);
                 on_syn(sk, skb, segment, Some(iss_floor));
@@ -96,6 +100,10 @@ pub(crate) fn receive(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
         }
         None => on_syn(sk, skb, segment, None),
     }
+}
+
+fn verdict_again(sk: &mut Locked<'_>, waiting: &TimeWaitRef, segment: &Segment) -> TimeWaitVerdict {
+    time_wait::verdict(waiting, segment, &sk.endpoint().namespace)
 }
 
 fn note(sk: &mut Locked<'_>, event: Event) {
@@ -317,19 +325,49 @@ fn send(request: &RequestRef, transmit: &Transmit) {
         return;
     };
     if let Ok(header) = Header::of(transmit, ports_of(request.flow())) {
+        count_sent(&listener, transmit);
         // A lost SYN-ACK is sent again by the timer, whatever lost it.
         let _ = request.transmit(&listener, header.as_slice(), transmit.ecn.bits());
     }
 }
 
+/// Half-open connections count what they send as connections do.
+fn count_sent(listener: &Sock, transmit: &Transmit) {
+    let Some(per_net) = listener.net().get::<Endpoint>() else {
+        return;
+    };
+    let namespace = &per_net.namespace;
+    match (transmit.control, transmit.retransmission) {
+        (Control::Rst, _) => namespace.count(Counter::OutRsts, 1),
+        (Control::Syn, true) => {
+            namespace.count(Counter::RetransSegs, 1);
+            namespace.count(Counter::SynRetrans, 1);
+        }
+        (Control::None | Control::Syn | Control::Fin, _) => namespace.count(Counter::OutSegs, 1),
+    }
+}
+
+fn note_clock_fault(sk: &mut Locked<'_>, fault: ClockFault) {
+    match fault {
+        ClockFault::Missing => {}
+        ClockFault::Old => sk.endpoint().namespace.count(Counter::PawsRejected, 1),
+        ClockFault::Echo => note(sk, Event::TsEcrRejected),
+    }
+}
+
 fn to_half_open(sk: &mut Locked<'_>, request: &RequestRef, skb: SkBuff, segment: &Segment) {
-    let verdict = {
+    let (fault, verdict) = {
         let mut guard = request.lock();
         let Request {
             half_open, tuned, ..
         } = &mut *guard;
-        half_open.on_segment(now(), tuned.config(), segment)
+        let fault = half_open.clock_fault(now(), segment);
+        let verdict = half_open.on_segment(now(), tuned.config(), segment);
+        (fault, verdict)
     };
+    if let (Some(fault), false) = (fault, verdict == HalfOpenVerdict::Retransmit) {
+        note_clock_fault(sk, fault);
+    }
     match verdict {
         HalfOpenVerdict::Promote => {
             promote(sk, request, skb, segment);

@@ -8,6 +8,7 @@ use crate::endpoint::{
     TimeWaitRef,
     Waiting, //
 };
+use crate::engine::counters::Counter;
 use crate::engine::listener::TimeWaitVerdict;
 use crate::engine::wire::{
     Segment,
@@ -29,12 +30,19 @@ use crate::output::{
 };
 
 /// What the small object makes of a segment; its timer follows its deadline.
-pub(crate) fn verdict(waiting: &TimeWaitRef, segment: &Segment) -> TimeWaitVerdict {
+pub(crate) fn verdict(
+    waiting: &TimeWaitRef,
+    segment: &Segment,
+    namespace: &Namespace,
+) -> TimeWaitVerdict {
     let (verdict, deadline) = {
         let mut guard = waiting.lock();
         let Waiting {
             time_wait, tuned, ..
         } = &mut *guard;
+        if time_wait.is_old(now(), segment) {
+            namespace.note(Event::PawsTimeWait);
+        }
         (
             time_wait.on_segment(now(), tuned.config(), segment),
             time_wait.deadline(),
@@ -52,13 +60,13 @@ pub(crate) fn receive(
     namespace: &Namespace,
     segment: &Segment,
 ) {
-    match verdict(waiting, segment) {
+    match verdict(waiting, segment, namespace) {
         TimeWaitVerdict::Drop => {}
         TimeWaitVerdict::Limited => namespace.note(Event::AckSkippedTimeWait),
         TimeWaitVerdict::Forget => demux::forget_time_wait(waiting),
         TimeWaitVerdict::Ack(transmit) => {
             if rx.may_reply(&skb) {
-                acknowledge(&skb, rx, &transmit);
+                acknowledge(&skb, rx, namespace, &transmit);
             }
         }
         TimeWaitVerdict::Reuse { iss_floor: _ } => {
@@ -72,8 +80,9 @@ pub(crate) fn receive(
     skb.drop_with(reason::TIME_WAIT);
 }
 
-fn acknowledge(skb: &SkBuff, rx: &Rx<'_>, transmit: &Transmit) {
+fn acknowledge(skb: &SkBuff, rx: &Rx<'_>, namespace: &Namespace, transmit: &Transmit) {
     if let Ok(header) = Header::of(transmit, ports_of(&rx.flow())) {
+        namespace.count(Counter::OutSegs, 1);
         rx.reply(skb, header.as_slice());
     }
 }

@@ -15,6 +15,7 @@ use crate::endpoint::{
     Sock,
     SockRef, //
 };
+use crate::engine::counters::Counter;
 use crate::linux::sock::{
     SockFlag,
     Wait, //
@@ -46,6 +47,9 @@ fn begin(sk: &mut Owned<'_>) {
         Role::Closed => {}
         Role::Connected(_) => {
             let at_once = sk.flag(SockFlag::Linger) && sk.linger_time().is_zero();
+            if at_once {
+                sk.endpoint().namespace.count(Counter::AbortOnData, 1);
+            }
             with_connection(sk, |connection, cx| {
                 if at_once {
                     connection.abort(cx);
@@ -90,6 +94,8 @@ fn finish(sk: &mut Owned<'_>) {
     let too_many = orphans::are_too_many(sk, 0);
     if too_many {
         sk.endpoint().namespace.note(mib::Event::AbortOnMemory);
+    } else if no_wait {
+        sk.endpoint().namespace.note(mib::Event::AbortOnLinger);
     }
     if no_wait || too_many {
         with_connection(sk, |connection, cx| connection.abort(cx));

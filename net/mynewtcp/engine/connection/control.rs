@@ -136,6 +136,7 @@ impl Connection {
     fn count_delivered<S: Shell>(&mut self, cx: &mut Context<'_, S>, news: News, mss: u32) {
         let segments = news.acked_bytes.div_ceil(mss);
         self.snd.delivered = self.snd.delivered.wrapping_add(segments);
+        cx.shell.count(Counter::Delivered, segments);
         if news.ece {
             self.snd.delivered_ce = self.snd.delivered_ce.wrapping_add(segments);
             cx.shell.count(Counter::DeliveredCe, segments);

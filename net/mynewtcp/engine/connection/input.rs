@@ -123,7 +123,13 @@ impl Connection {
                 return Step::Done;
             };
             if clock.rejects(cx.now, ts.val) {
-                cx.shell.count(Counter::PawsRejected, 1);
+                let late = segment.is_empty() && segment.seq.before(self.rcv.nxt);
+                let why = if late {
+                    Counter::PawsOldAck
+                } else {
+                    Counter::PawsRejected
+                };
+                cx.shell.count(why, 1);
                 self.acknowledge_unacceptable(cx, segment, Counter::AckSkippedPaws);
                 return Step::Done;
             }
@@ -175,7 +181,7 @@ impl Connection {
         skipped: Counter,
     ) {
         if segment.control == Control::Syn {
-            self.challenge(cx);
+            self.challenge_syn(cx);
         } else if !segment.is_empty() {
             cx.shell.count(Counter::DuplicateData, 1);
             self.on_data_unacceptable(cx, segment.payload_range());
@@ -203,6 +209,11 @@ impl Connection {
         }
     }
 
+    fn challenge_syn<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+        cx.shell.count(Counter::SynChallenges, 1);
+        self.challenge(cx);
+    }
+
     /// Second and fourth step: RST and SYN.
     fn check_control<S: Shell>(&mut self, cx: &mut Context<'_, S>, segment: &Segment) -> Step {
         match segment.control {
@@ -221,7 +232,7 @@ impl Connection {
             // "If the SYN bit is set, irrespective of the sequence number, TCP endpoints MUST send
             // a 'challenge ACK'" (RFC 9293, 3.10.7.4)
             Control::Syn => {
-                self.challenge(cx);
+                self.challenge_syn(cx);
                 Step::Done
             }
         }
@@ -309,6 +320,9 @@ impl Connection {
     pub fn on_transmit_failed<S: Shell>(&mut self, cx: &mut Context<'_, S>, transmit: &Transmit) {
         cx.shell.count(Counter::TransmitFailed, 1);
         if self.state() == StateName::Closed {
+            if transmit.control == Control::Rst {
+                cx.shell.count(Counter::AbortFailed, 1);
+            }
             // Last words are not repeated: the peer's next segment will earn others.
             return;
         }

@@ -86,6 +86,13 @@ impl Connection {
             (Control::None | Control::Syn | Control::Fin, false) => Counter::OutSegs,
         };
         cx.shell.count(counter, transmit.segments());
+        match (transmit.control, transmit.retransmission) {
+            (Control::Syn, true) => cx.shell.count(Counter::SynRetrans, 1),
+            (Control::None | Control::Fin, false) if !transmit.range.is_empty() => {
+                cx.shell.count(Counter::OrigDataSent, transmit.segments());
+            }
+            (Control::None | Control::Syn | Control::Fin | Control::Rst, _) => {}
+        }
         self.tally.count(transmit);
     }
 
@@ -314,7 +321,7 @@ impl Connection {
         }
         let room = self.room(cx);
         let nxt = self.rcv.nxt;
-        let was_open = self.rcv.window.offered(nxt) > 0;
+        let was_open = !self.rcv.window.is_closed();
         *transmit = Transmit::bare(seq, Some(nxt), control);
         transmit.window = self.rcv.window.offer(nxt, room);
         match (was_open, transmit.window > 0) {

@@ -189,7 +189,7 @@ impl Connection {
             return;
         }
         if cx.shell.unread() > 0 && self.state.is_synchronized() {
-            cx.shell.count(Counter::AbortOnData, 1);
+            cx.shell.count(Counter::AbortOnClose, 1);
             let reset = self.reset();
             self.fail(cx, ConnectionError::Aborted, Some(reset));
             return;

@@ -16,6 +16,8 @@ pub(crate) struct ReceiveWindow {
     edge: SeqNum,
     /// The first window, offered in the SYN.
     initial: u32,
+    /// The last segment sent has offered nothing.
+    closed: bool,
     /// The scale that we offered; [`WindowScale::NONE`] if the peer does not scale.
     pub(crate) scale: WindowScale,
 }
@@ -55,6 +57,7 @@ impl ReceiveWindow {
         Self {
             edge: SeqNum::new(0),
             initial: free.min(u32::from(u16::MAX)),
+            closed: false,
             scale: WindowScale::for_window(largest.max(free)),
         }
     }
@@ -84,6 +87,11 @@ impl ReceiveWindow {
         self.edge.saturating_distance_from(nxt)
     }
 
+    /// What the peer was told last is that there is no room.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     /// RCV.NXT may have passed the edge, by the octet of a FIN.
     pub(crate) fn follow(&mut self, nxt: SeqNum) {
         self.edge = self.right_edge(nxt);
@@ -102,6 +110,7 @@ impl ReceiveWindow {
         let field = self.field(nxt);
         let promise = nxt.plus(self.scale.scale_up(field).octets());
         self.edge = self.edge.latest(promise);
+        self.closed = field == 0;
         field
     }
 
@@ -136,7 +145,9 @@ impl ReceiveWindow {
     pub(crate) fn offer(&mut self, nxt: SeqNum, room: Room) -> u16 {
         let window = self.wanted(nxt, room);
         self.edge = self.edge.latest(nxt.plus(window));
-        self.scale.scale_down(WindowSize::new(window))
+        let field = self.scale.scale_down(WindowSize::new(window));
+        self.closed = field == 0;
+        field
     }
 }
 

@@ -160,12 +160,18 @@ impl TimeWait {
         (may && config.timestamps).then(|| self.iss_floor())
     }
 
-    fn on_other(&mut self, now: Instant, config: &Config, segment: &Segment) -> TimeWaitVerdict {
-        let old = match (self.timestamps, segment.options.timestamps) {
-            (Some(clock), Some(ts)) => clock.rejects(now, ts.val),
+    /// The segment's timestamp is older than one that came before (`PAWSTimewait`).
+    pub fn is_old(&self, now: Instant, segment: &Segment) -> bool {
+        match (self.timestamps, segment.options.timestamps) {
+            (Some(clock), Some(ts)) => {
+                segment.control != Control::Rst && clock.rejects(now, ts.val)
+            }
             (Some(_), None) | (None, Some(_)) | (None, None) => false,
-        };
-        if old || segment.ack.is_none() {
+        }
+    }
+
+    fn on_other(&mut self, now: Instant, config: &Config, segment: &Segment) -> TimeWaitVerdict {
+        if self.is_old(now, segment) || segment.ack.is_none() {
             return self.answer(now, config);
         }
         // "The only thing that can arrive in this state is a retransmission of the remote FIN.

@@ -13,6 +13,7 @@ use crate::engine::cookie::{
     Which,
     LIFE_MS, //
 };
+use crate::engine::counters::Counter;
 use crate::engine::listener::HalfOpen;
 use crate::engine::time::Delta;
 use crate::engine::wire::{
@@ -59,6 +60,7 @@ pub(super) fn send(sk: &mut Locked<'_>, skb: &SkBuff, segment: &Segment) -> Resu
     let header = Header::of(&transmit, ports_of(&flow))?;
     sk.shared().cookie_sent(now);
     note(sk, Event::SyncookiesSent);
+    sk.endpoint().namespace.count(Counter::OutSegs, 1);
     // One that does not get out is as good as lost on the way: the SYN will come again.
     let _ = sk.transmit_for(&flow, header.as_slice());
     Ok(())

@@ -371,3 +371,25 @@ fn spurious_recoveries_are_taken_back() {
         assert!(after.1 < before.1, "{means:?}: {before:?}, {after:?}");
     }
 }
+
+/// Slow start ends once, when the queue in front of a slow link makes round trips longer, and the
+/// window that it leaves is counted.
+#[test]
+fn the_end_of_slow_start_is_counted() {
+    let quality = Quality {
+        delay: 10 * MS,
+        per_octet: 1_000,
+        queue: 600 * MS,
+        ..Quality::default()
+    };
+    let scenario = transfer(
+        &config(Algorithm::Cubic, EcnMode::Off),
+        1_000_000,
+        400_000,
+        quality,
+    );
+    let mut run = Run::new(&scenario);
+    run.finish(&scenario);
+    assert_eq!(run.sender(Counter::HystartDelayDetect), 1);
+    assert_eq!(run.sender(Counter::HystartDelayCwnd), 135);
+}

@@ -3,6 +3,7 @@
 //! A receiver whose memory costs something: how fast its buffer grows with the path (`tuning`),
 //! and what a hostile peer can do to it (`hostile`).
 
+mod counts;
 mod hostile;
 mod shell;
 mod tuning;

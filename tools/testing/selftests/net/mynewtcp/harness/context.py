@@ -93,6 +93,12 @@ class Context:
         sock.setsockopt(SOL_SOCKET, socket.SO_LINGER, LINGER_ABORT)
         sock.close()
 
+    def abort_all(self):
+        """Close every socket with a reset: there are peers that would never answer."""
+        for sock in self._sockets:
+            if sock.fileno() >= 0 and sock.type == socket.SOCK_STREAM:
+                self.abort(sock)
+
     # Children.
 
     def fork(self, body):
