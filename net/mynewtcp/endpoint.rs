@@ -72,6 +72,8 @@ pub(crate) type TimeWaitRef = linux::mini::MiniRef<Endpoint, Waiting>;
 pub(crate) struct Shared {
     /// Octets in the receive queue.
     unread: Atomic<u32>,
+    /// A call waits for data.
+    has_reader: Atomic<u32>,
     /// Octets that were accepted from the user and not yet transmitted.
     unsent: Atomic<u32>,
     /// Connections in the accept queue.
@@ -100,6 +102,7 @@ impl Default for Shared {
     fn default() -> Self {
         Self {
             unread: Atomic::new(0),
+            has_reader: Atomic::new(0),
             unsent: Atomic::new(0),
             ready: Atomic::new(0),
             half_open: Atomic::new(0),
@@ -129,6 +132,16 @@ impl Shared {
     /// `n` octets have left the receive queue.
     pub(crate) fn take_unread(&self, n: u32) {
         self.unread.store(self.unread().saturating_sub(n), Relaxed);
+    }
+
+    /// A call waits for data.
+    pub(crate) fn has_reader(&self) -> bool {
+        self.has_reader.load(Relaxed) != 0
+    }
+
+    /// A call begins to wait for data, or is done with that.
+    pub(crate) fn set_reader(&self, waits: bool) {
+        self.has_reader.store(u32::from(waits), Relaxed);
     }
 
     /// Octets not yet transmitted.

@@ -310,6 +310,10 @@ impl Shell for EndpointShell<'_> {
         self.queues.sock().under_memory_pressure()
     }
 
+    fn has_waiting_reader(&self) -> bool {
+        self.queues.sock().shared().has_reader()
+    }
+
     fn has_waiting_writer(&self) -> bool {
         self.queues.sock().has_waiting_writer()
     }

@@ -237,6 +237,11 @@ pub trait Shell: SendQueue + ReceiveQueue {
     /// Memory of the whole protocol is short: windows must not grow.
     fn is_under_pressure(&self) -> bool;
 
+    /// The user is inside a call that waits for data: what arrives now is read at once.
+    fn has_waiting_reader(&self) -> bool {
+        false
+    }
+
     /// The user has more to send and waits for room in the send buffer.
     fn has_waiting_writer(&self) -> bool {
         false

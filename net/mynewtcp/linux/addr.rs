@@ -159,8 +159,5 @@ impl Flow {
 
 /// The hash of a namespace and a local port.
 pub(crate) fn local_hash(net: NetId, port: u16) -> u32 {
-    let mut bytes = [0u8; 10];
-    bytes[..8].copy_from_slice(&net.bits().to_ne_bytes());
-    bytes[8..].copy_from_slice(&port.to_ne_bytes());
-    random::keyed_hash(&bytes)
+    random::port_hash(net, port)
 }

@@ -4,7 +4,8 @@
 
 use super::{
     addr::Flow,
-    bindings as b, //
+    bindings as b,
+    net::NetId, //
 };
 use kernel::sync::SetOnce;
 
@@ -64,6 +65,15 @@ pub(super) fn flow_hash(flow: &Flow) -> u32 {
             b::newtcp_flow_hash6(laddr, flow.lport, raddr, flow.rport, net, key)
         }
     }
+}
+
+/// The same for the tables of local ports.
+#[inline]
+pub(super) fn port_hash(net: NetId, port: u16) -> u32 {
+    static NO_KEY: b::hsiphash_key_t = pin_init::zeroed();
+    let key = FLOW_KEY.as_ref().unwrap_or(&NO_KEY);
+    // SAFETY: The key is valid for reads.
+    unsafe { b::newtcp_flow_hash4(0, port, 0, 0, (net.bits() >> 6) as u32, key) }
 }
 
 /// 32 random bits.

@@ -3,7 +3,10 @@
 //! `recvmsg(2)`. Urgent data is delivered in line, so that MSG_OOB finds none (EINVAL).
 
 use crate::endpoint::cb::Cb;
-use crate::endpoint::drive::drive_at;
+use crate::endpoint::drive::{
+    drive,
+    drive_at, //
+};
 use crate::endpoint::{
     now,
     with_connection_at,
@@ -256,12 +259,22 @@ impl Reader {
         } else {
             0
         };
-        sk.wait(Wait::Data, &mut self.timeout, |sk| {
+        let owed = match &mut sk.endpoint().get_mut().role {
+            Role::Connected(connection) => connection.on_reader_waits(),
+            Role::Closed | Role::Listening => false,
+        };
+        if owed {
+            drive(sk);
+        }
+        sk.shared().set_reader(true);
+        let outcome = sk.wait(Wait::Data, &mut self.timeout, |sk| {
             sk.shared().unread() as usize > seen
                 || sk.err() != 0
                 || sk.state() == state::CLOSE
                 || sk.shutdown_mask() & state::RCV_SHUTDOWN != 0
-        })
+        });
+        sk.shared().set_reader(false);
+        outcome
     }
 
     /// Tells the engine that there is room again: maybe the peer wants to know.

@@ -104,6 +104,13 @@ impl Connection {
         Some(self.rcv.ack.is_now())
     }
 
+    /// The user has read what there is and now waits for more. True if there is something to
+    /// transmit now.
+    pub fn on_reader_waits(&mut self) -> bool {
+        self.rcv.ack.on_reader_waits();
+        self.rcv.ack.is_now()
+    }
+
     fn adjust_capacity<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         if !self.state.is_synchronized() {
             return;

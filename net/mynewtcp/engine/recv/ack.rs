@@ -62,6 +62,11 @@ pub(crate) struct AckPolicy {
     quick: u8,
     /// Our side answers with data, so that acknowledgments travel with it.
     interactive: bool,
+    /// What goes at once may wait until the user, who is just being told of the data, has
+    /// answered it or waits for more.
+    forbearing: bool,
+    /// It does so now.
+    promised: bool,
     urgency: Urgency,
 }
 
@@ -69,6 +74,8 @@ impl AckPolicy {
     /// Immediate acknowledgments at the start of a connection.
     const QUICK_AT_START: u8 = 16;
     const PEER_MSS_AT_START: u16 = 536;
+    /// An acknowledgment that waits for the reader waits so many times half as long as others.
+    const PROMISE: u32 = 3;
     /// Shorter segments are not held to be full, unless they end with no PSH bit; those shorter
     /// than the second number never are.
     const TELLING: u32 = 536;
@@ -85,6 +92,8 @@ impl AckPolicy {
             advertised_mss: advertised_mss.field(),
             quick: Self::QUICK_AT_START,
             interactive: false,
+            forbearing: true,
+            promised: false,
             urgency: Urgency::None,
         }
     }
@@ -114,6 +123,7 @@ impl AckPolicy {
     pub(crate) fn set_quick(&mut self, on: bool) {
         self.quick = if on { Self::QUICK_AT_START } else { 0 };
         self.interactive = !on;
+        self.forbearing &= !on;
         if on && self.is_owed() {
             self.now();
         }
@@ -128,6 +138,7 @@ impl AckPolicy {
     pub(crate) fn enter_quick(&mut self) {
         self.quick = self.quick.max(Self::QUICK_AT_START);
         self.interactive = false;
+        self.forbearing = false;
         self.ato = Delta::ZERO;
     }
 
@@ -163,12 +174,19 @@ impl AckPolicy {
         config: &Config,
         pace: Pace,
         nxt: SeqNum,
+        has_reader: bool,
     ) -> Option<Instant> {
         self.adapt(now, config, pace);
         let full = u32::from(self.peer_mss);
         let unacked = nxt.distance_from(self.last_sent);
         if self.quick > 0 && !self.interactive {
             self.quick -= 1;
+            // A request, or an answer: its reader soon says more than an acknowledgment would.
+            if self.forbearing && has_reader && unacked < full && !self.is_now() {
+                self.promised = true;
+                self.urgency = Urgency::Delayed;
+                return Some(now.after(config.delack_min.halved(Self::PROMISE)));
+            }
             self.now();
         } else if unacked >= full.saturating_mul(2) {
             self.now();
@@ -179,6 +197,13 @@ impl AckPolicy {
                 self.urgency = Urgency::Delayed;
                 Some(now.after(self.delay(config, pace)))
             }
+        }
+    }
+
+    /// The user has read what there was, has not answered it, and waits for more.
+    pub(crate) fn on_reader_waits(&mut self) {
+        if self.promised && self.urgency == Urgency::Delayed {
+            self.now();
         }
     }
 
@@ -270,6 +295,7 @@ impl AckPolicy {
             self.interactive = true;
         }
         self.urgency = Urgency::None;
+        self.promised = false;
         self.last_sent = nxt;
     }
 }
@@ -317,7 +343,7 @@ mod tests {
     }
 
     fn on_data(ack: &mut AckPolicy, now: Instant, nxt: u32) -> Option<Delta> {
-        let due = ack.on_data(now, &CONFIG, PACE, SeqNum::new(nxt));
+        let due = ack.on_data(now, &CONFIG, PACE, SeqNum::new(nxt), false);
         due.map(|due| due.since(now))
     }
 
@@ -337,6 +363,29 @@ mod tests {
             ack.on_sent(at(u64::from(n)), SeqNum::new(n), false);
         }
         assert!(on_data(&mut ack, at(17), 17).is_some());
+    }
+
+    /// A request is acknowledged with its answer, or when its reader waits for more, or soon.
+    #[test]
+    fn quick_acknowledgments_wait_for_a_reader_who_is_there() {
+        let mut ack = AckPolicy::new(Mss::new(1000));
+        let request = |ack: &mut AckPolicy, ms, nxt| {
+            ack.on_data(at(ms), &CONFIG, PACE, SeqNum::new(nxt), true)
+        };
+        let due = request(&mut ack, 1, 1).unwrap();
+        assert_eq!(due.since(at(1)), CONFIG.delack_min.halved(3));
+        assert!(ack.is_owed() && !ack.is_now());
+        ack.on_reader_waits();
+        assert!(ack.is_now());
+        ack.on_sent(at(1), SeqNum::new(1), false);
+        ack.on_reader_waits();
+        assert!(!ack.is_owed());
+        // A full segment is none of a request, and the second one that is owed does not wait.
+        assert!(request(&mut ack, 2, 600).is_none() && ack.is_now());
+        ack.on_sent(at(2), SeqNum::new(600), false);
+        // Whoever asks for quick acknowledgments gets them.
+        ack.set_quick(true);
+        assert!(request(&mut ack, 3, 601).is_none() && ack.is_now());
     }
 
     #[test]
@@ -391,7 +440,9 @@ mod tests {
             srtt: Delta::from_millis(60),
             ..PACE
         };
-        let due = slow.on_data(at(0), &CONFIG, pace, SeqNum::new(1)).unwrap();
+        let due = slow
+            .on_data(at(0), &CONFIG, pace, SeqNum::new(1), false)
+            .unwrap();
         assert!(due.since(at(0)) <= Delta::from_millis(60));
     }
 

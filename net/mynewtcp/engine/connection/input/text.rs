@@ -156,7 +156,12 @@ impl Connection {
         let window = self.rcv.window.offered(nxt);
         self.rcv.tuning.rtt.on_progress(cx.now, nxt, window);
         let pace = self.pace(cx);
-        match self.rcv.ack.on_data(cx.now, cx.config, pace, nxt) {
+        let has_reader = cx.shell.has_waiting_reader();
+        match self
+            .rcv
+            .ack
+            .on_data(cx.now, cx.config, pace, nxt, has_reader)
+        {
             Some(at) => self.timers.arm_earlier(Timer::DelayedAck, at),
             None => self.timers.stop(Timer::DelayedAck),
         }
