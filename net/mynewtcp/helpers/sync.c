@@ -134,6 +134,12 @@ __newtcp u32 newtcp_flow_hash4(u32 laddr, u16 lport, u32 raddr, u16 rport,
 	return hsiphash_4u32(laddr, raddr, (u32)lport << 16 | rport, net, key);
 }
 
+__newtcp u64 newtcp_flow_secret4(u32 laddr, u16 lport, u32 raddr, u16 rport,
+				 u32 salt, const siphash_key_t *key)
+{
+	return siphash_4u32(laddr, raddr, (u32)lport << 16 | rport, salt, key);
+}
+
 __newtcp u32 newtcp_flow_hash6(const struct in6_addr *laddr, u16 lport,
 			       const struct in6_addr *raddr, u16 rport,
 			       u32 net, const hsiphash_key_t *key)

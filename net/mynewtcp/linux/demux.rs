@@ -161,7 +161,11 @@ impl<E: Protocol> Demux<E> {
     pub(crate) fn lookup(&self, rcu: &rcu::Guard, flow: &Flow) -> Option<Entry<E>> {
         let hash = flow.hash();
         loop {
-            let link = CONNECTIONS.find(rcu, hash, |link| link.matches(flow))?;
+            let mut version = 0;
+            let link = CONNECTIONS.find(rcu, hash, |link| {
+                version = link.version();
+                link.matches(flow)
+            })?;
             let Some(entry) = entry_of(link) else {
                 // It is on its way out; its place may have a new owner already.
                 if link.is_listed() {
@@ -170,7 +174,7 @@ impl<E: Protocol> Demux<E> {
                 return self.lookup_again(rcu, flow, hash);
             };
             // Between the match and the reference the object may have changed hands.
-            if link.matches(flow) {
+            if link.version() == version {
                 return Some(entry);
             }
         }

@@ -88,7 +88,15 @@ pub(crate) fn u32() -> u32 {
 ///
 /// RFC 6528 builds initial sequence numbers as clock + F(four-tuple, secret): this is F.
 pub(crate) fn flow_secret(flow: &Flow, salt: u32) -> u32 {
-    keyed_hash(&bytes_of(flow, salt))
+    if !flow.is_v4() {
+        return keyed_hash(&bytes_of(flow, salt));
+    }
+    static NO_KEY: b::siphash_key_t = pin_init::zeroed();
+    let key = HASH_KEY.as_ref().unwrap_or(&NO_KEY);
+    let (laddr, raddr) = (flow.laddr.be32(), flow.raddr.be32());
+    // SAFETY: The key is valid for reads.
+    let hash = unsafe { b::newtcp_flow_secret4(laddr, flow.lport, raddr, flow.rport, salt, key) };
+    (hash ^ (hash >> 32)) as u32
 }
 
 /// The same for SYN cookies, whose `count` is known to all: two unrelated hashes.

@@ -133,7 +133,14 @@ impl Link {
         self.place() != Place::Nowhere
     }
 
+    /// Counts the changes of the key: while it is what it was, so is the key.
+    #[inline]
+    pub(super) fn version(&self) -> u32 {
+        self.version.load(Acquire)
+    }
+
     /// The same two ends, and a device that both take packets from.
+    #[inline]
     pub(super) fn matches(&self, flow: &Flow) -> bool {
         let wanted = words_of(flow);
         let Some(key) = self.key() else {

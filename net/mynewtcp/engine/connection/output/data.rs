@@ -149,11 +149,32 @@ impl Connection {
                 return true;
             }
         }
+        if let Some(len) = self.unlimited_len(cx) {
+            self.snd.window_limited = false;
+            self.snd.force_partial = false;
+            return self.send_new(cx, len, false, out);
+        }
         let limits = self.limits(cx);
         match self.new_data_len(&limits) {
             Some(len) => self.send_new(cx, len, false, out),
             None => false,
         }
+    }
+
+    /// What [`Limits::size`] would say where nothing limits: all that is unsent, if that is no
+    /// more than a segment in one chunk.
+    fn unlimited_len<S: Shell>(&self, cx: &Context<'_, S>) -> Option<u32> {
+        let unsent = self.snd.unsent();
+        let is_free = unsent <= self.snd.size.mss().octets()
+            && cx.shell.unsent_front() == unsent
+            && self.usable_window() >= unsent
+            && self.congestion_allows() >= unsent
+            && self.partial() == Partial::May;
+        if !is_free {
+            return None;
+        }
+        debug_assert_eq!(self.limits(cx).size(), Size::Send(unsent));
+        Some(unsent)
     }
 
     /// One segment of new data, whatever the congestion window says: a tail loss probe.
