@@ -93,7 +93,7 @@ impl EcnCounts {
     }
 
     /// There was any data, or a mark.
-    pub(crate) fn has_any(&self) -> bool {
+    pub fn has_any(&self) -> bool {
         *self != Self::default()
     }
 }

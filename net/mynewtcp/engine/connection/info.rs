@@ -149,8 +149,6 @@ pub struct Info {
     pub delivered_ce: u32,
     /// Both ends use ECN.
     pub ecn: bool,
-    /// The peer has sent something that is ECN-capable.
-    pub ecn_seen: bool,
     /// Octets per second that may be sent; [`u64::MAX`] while that is not known.
     pub pacing_rate: u64,
     /// Octets per second that arrived lately, 0 while that is not known.
@@ -222,7 +220,6 @@ impl Connection {
             delivered: snd.delivered,
             delivered_ce: snd.delivered_ce,
             ecn: self.ecn.agreed,
-            ecn_seen: self.ecn.agreed && rcv.tally.ecn.has_any(),
             pacing_rate: snd.pacer.rate(),
             delivery_rate: snd.rate.rate,
             delivery_rate_app_limited: snd.rate.is_app_limited,

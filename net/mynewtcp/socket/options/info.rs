@@ -138,7 +138,7 @@ impl Snapshot {
             | bit(info.sack, OPT_SACK)
             | bit(scaled, OPT_WSCALE)
             | bit(info.ecn, OPT_ECN)
-            | bit(info.ecn_seen, OPT_ECN_SEEN);
+            | bit(info.ecn && info.received.ecn.has_any(), OPT_ECN_SEEN);
         self.put(at::CA_STATE, &[info.ca_state as u8]);
         self.put(at::RETRANSMITS, &[info.retransmits]);
         self.put(at::PROBES, &[info.probes]);
