@@ -103,7 +103,7 @@ def _stages(repo):
     yield Stage("check", "formatting, lints, floors, sizes", (f"{scripts}/check",), ("root",))
     yield Stage(
         "programs", "build the programs that guests run",
-        (*cargo, "build", "--release", "--workspace"), ("root",),
+        (f"{scripts}/test.d/programs",), ("root",),
     )
     # The longest first, so that both lanes end together.
     yield _selftest(repo, "debug", 3000)
@@ -128,6 +128,13 @@ def _stages(repo):
     yield _kunit(repo, "um")
     yield _selftest(repo, "um", 1200)
     yield _goodput(repo, "goodput", 7)
+    yield Stage(
+        "no-ipv6", "a kernel that was booted without IPv6",
+        (f"{repo}/scripts/vm", "--kernel", "um", "--append", "ipv6.disable=1", "--",
+         "/mnt/src/tools/testing/selftests/net/mynewtcp/run.py", "--strict",
+         "--only", "without_ipv6"),
+        ("kernel-um",),
+    )
     yield Stage("docs", "the documents and their commands", (f"{scripts}/docs",), ("kernel-um",))
     yield _kunit(repo, "x86")
     yield _selftest(repo, "x86", 1800, EMULATED)

@@ -2,6 +2,7 @@
 
 //! Moves bytes over NEW_TCP, or over TCP to compare, and measures it.
 //!
+//! - [`adopt`]: a socket from elsewhere as the standard library's.
 //! - [`family`]: how to open a socket of either protocol.
 //! - [`route`]: over loopback, or between network namespaces.
 //! - [`echo`]: many connections at once, each verified; used by the selftests.
@@ -12,6 +13,7 @@
 //! - [`meter`]: what a stretch of work cost, as a line of JSON.
 //! - [`peer`]: the child process at the other end of a benchmark.
 
+mod adopt;
 mod bench;
 mod crowd;
 mod echo;
@@ -122,6 +124,11 @@ enum Command {
         #[command(flatten)]
         load: Load,
     },
+    /// Send back whatever comes on the socket that is standard input.
+    Adopt {
+        /// What it is.
+        what: adopt::What,
+    },
     /// Send back whatever comes, on many connections.
     EchoServer {
         /// Address and port.
@@ -160,6 +167,7 @@ fn run(arguments: &Arguments) -> io::Result<String> {
         Command::LinkClient { connect, load } => {
             link::send(transport, *connect, load.bytes, load.chunk)
         }
+        Command::Adopt { what } => adopt::adopt(*what),
         Command::EchoServer {
             listen,
             connections,

@@ -29,12 +29,12 @@ def need(program):
     return path
 
 
-def probe(settings):
-    """The probe of tools/mynewtcp."""
+def probe(settings, name=PROBE):
+    """The probe of tools/mynewtcp, or another program of it."""
     if settings.programs is not None:
-        path = Path(settings.programs) / PROBE
+        path = Path(settings.programs) / name
         if not path.exists():
-            raise Failure(f"no {PROBE} in {settings.programs}")
+            raise Failure(f"no {name} in {settings.programs}")
         return str(path)
     path = shutil.which(PROBE)
     if path is None:
