@@ -125,6 +125,8 @@ fn show_state(sk: &mut Locked<'_>) {
 fn carry_out(sk: &mut Locked<'_>, event: Event) {
     match event {
         Event::Connected => {
+            // Room for the first flight, before the user writes it.
+            memory::grow_send_buffer(sk);
             sk.state_change();
             sk.wake_async(Wake::Out);
         }

@@ -6,7 +6,7 @@ import socket
 from cases.transfer import exchange
 from harness import paths, tools
 from harness.forge import SYN, Builder, Ear, parse
-from harness.registry import case, check, check_equal
+from harness.registry import Failure, case, check, check_equal
 
 BYTES = 1 << 20
 SO_RCVBUFFORCE = 33
@@ -151,3 +151,29 @@ def offload_heeds_limits(context):
     check(largest[65536, 65535] > 20000, f"the largest superpackets: {largest}")
     check(2 * 1500 < largest[20000, 65535] <= 20000, f"the largest superpackets: {largest}")
     check(2 * 1500 < largest[65536, 4] <= 4 * 1460 + 60, f"the largest superpackets: {largest}")
+
+
+@case(timeout=30)
+def first_flight_is_full(context):
+    """A new connection has room for all of its initial window (RFC 6928) at once."""
+    link = context.link
+    client, server = context.connected(7720)
+    ends = [client, server]
+    link.cut()
+    for side, sock in zip((link.a, link.b), ends):
+        port = sock.getsockname()[1]
+        ear = Ear(context, side)
+        sock.setblocking(False)
+        mss = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
+        for number in range(10):
+            # One by one: each is a buffer of its own.
+            try:
+                check_equal(sock.send(bytes(mss)), mss, f"bytes taken of segment {number}")
+            except BlockingIOError:
+                raise Failure(f"there was no room for segment {number}") from None
+        missing = 10 * mss
+        while missing > 0:
+            missing -= len(ear.hear(lambda segment, port=port: segment.source_port == port
+                                    and segment.payload, f"{missing} bytes more")[1].payload)
+    for sock in ends:
+        context.abort(sock)
