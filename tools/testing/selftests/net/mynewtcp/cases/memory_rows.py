@@ -135,14 +135,15 @@ def above_pressure(context, pool):
               f"the only large socket got {pool.pages} pages, without end")
         pages = pool.pages
         check(pages >= PRESSURE - pool.slack, f"the hog was stopped at {pages} pages")
-        if pool.where == "namespace" or os.cpu_count() == 1:
-            # The count of the host's sockets is rough on many CPUs, so there the
-            # average that a socket may have is, too.
+        # The count of the host's sockets is rough on many CPUs, so there the average
+        # that a socket may have is, too.
+        is_exact = pool.where == "namespace" or os.cpu_count() == 1
+        if is_exact:
             check(pages <= PRESSURE + pool.slack + 64, f"the hog was stopped at {pages} pages")
         check(pool.pressed, f"memory is not short at {pages} pages")
         check_equal(sum(count.grown() for count in pressures), 1, "times of pressure")
         now = hog.client.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-        check(now <= most // 2, f"the send buffer is {now} of {most} still")
+        check(now <= most // 2 or not is_exact, f"the send buffer is {now} of {most} still")
         echo(context)
         writer.sendall(bytes(4000))
         receive_exactly(reader, 4000)
@@ -151,7 +152,8 @@ def above_pressure(context, pool):
         check(ssthresh(reader) <= 4 * 1460 < before,
               f"the window may grow to {ssthresh(reader)}, before {before}")
         fixed = Hog(context, a, PORT + 1, fixed=MUCH)
-        check(not fixed.feed(holds(pool, HIGH)), "a second large socket got as much as it wanted")
+        enough = HIGH if is_exact else HIGH + 3 * pool.slack
+        check(not fixed.feed(holds(pool, enough)), "a second large socket got as much as it wanted")
         check(refused.grown() >= 1, "no reservation was refused")
         hog.end(context)
         fixed.end(context)
