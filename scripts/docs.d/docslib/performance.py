@@ -71,9 +71,9 @@ number: both sockets with their inodes and files, and whatever the protocols kee
 The size of a socket is ``obj_size`` of its ``struct proto``, the column of
 ``/proc/net/protocols``.  Both address families of NEW_TCP use one kind of socket.
 
-Among 1,000 connections each is used again after the time of 1,000 operations.  Where
-that comes near the 40 ms of a delayed acknowledgment, as it does when an operation
-takes 38 us, many acknowledgments go out alone, and an operation has more segments.
+Among 1,000 connections each is used again after the time of 1,000 operations, tens
+of milliseconds.  By then a part of NEW_TCP's delayed acknowledgments has gone out
+alone: by the instructions spent on lookups, an operation has three segments for two.
 
 Rows in nanoseconds are of a machine that did other things as well: their spread says
 how much.
