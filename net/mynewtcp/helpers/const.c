@@ -21,6 +21,7 @@ const u32 NEWTCP_SYSCTL_RMEM_OFFSET =
 	offsetof(struct net, mynewtcp.sysctl_rmem);
 const u32 NEWTCP_CB_ROOM = sizeof_field(struct sk_buff, cb) -
 	sizeof(struct sock_skb_cb);
+const u32 NEWTCP_TIMESTAMPING_MASK = SOF_TIMESTAMPING_MASK;
 const u32 NEWTCP_TX_ACK = SOF_TIMESTAMPING_TX_ACK;
 const u32 NEWTCP_IPPROTO = CONFIG_MY_NEWTCP_PROTO;
 const u32 NEWTCP_SOCK_STREAM = SOCK_STREAM;

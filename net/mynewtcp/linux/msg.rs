@@ -57,6 +57,9 @@ pub(crate) mod flags {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamps(pub(super) u32);
 
+/// The flags that SO_TIMESTAMPING knows.
+pub(crate) const TIMESTAMPING_MASK: u32 = b::NEWTCP_TIMESTAMPING_MASK;
+
 impl Stamps {
     /// None.
     pub(crate) const NONE: Self = Self(0);

@@ -7,6 +7,7 @@ use crate::endpoint::{
     Sock, //
 };
 use crate::linux::compat::prelude::*;
+use crate::linux::msg::TIMESTAMPING_MASK;
 use crate::linux::sock::SockFlag;
 use crate::linux::sockopt::OptIn;
 use crate::linux::state;
@@ -56,7 +57,8 @@ const STATS: u32 = stamp::OPT_STATS | stamp::OPT_TSONLY;
 /// Keys of time stamps are places in the stream, as TCP's are.
 fn set_timestamping(sk: &Sock, name: i32, value: OptIn<'_>) -> Result {
     let flags = value.read_i32()? as u32;
-    if flags & STATS == STATS {
+    // Flags that nobody knows are the core's to refuse.
+    if flags & STATS == STATS && flags & !TIMESTAMPING_MASK == 0 {
         return Err(EOPNOTSUPP);
     }
     let starts = flags & stamp::OPT_ID != 0 && sk.timestamping() & stamp::OPT_ID == 0;
