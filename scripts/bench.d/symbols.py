@@ -14,10 +14,12 @@ from pathlib import Path
 SCRIPTS = Path(__file__).resolve().parent.parent
 USER = "(user space)"
 
-# Operations of one run: the option of the probe that says how many, and N.
+# Operations of one run: the option of the probe that says how many, N, and the unit of N.
+# Of some the probe does a tenth more than it is asked for, to warm up.
+WARM_UP = 10 / 11
 OPERATIONS = {
-    "rr": ("--count", 2000, 1),
-    "crr": ("--count", 500, 1),
+    "rr": ("--count", 2000, WARM_UP),
+    "crr": ("--count", 500, WARM_UP),
     "bulk": ("--bytes", 64 << 20, 64 << 10),
     "active": ("--count", 2000, 1),
 }
