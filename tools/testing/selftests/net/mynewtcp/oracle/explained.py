@@ -12,7 +12,8 @@ SIZE = ("TCP keeps segments below half of the largest window it has seen, and sh
 TX_REHASH = "flow labels are not changed to find another path; the kernel offers it to TCP only"
 ADDRFORM = "the kernel turns only TCP's and UDP's IPv6 sockets into IPv4 ones"
 
-SNDBUF = "TCP grows it when the connection is made; here it grows when data is acknowledged"
+SNDBUF = ("both grow it when the connection is made, to what a window of segments costs in memory; "
+          "a segment costs TCP a little more")
 
 SYNS = "one SYN more: RFC 9293, 3.8.3, wants connect to try for three minutes at least"
 
@@ -23,7 +24,7 @@ EXPLAINED = (
     ("send oob *", "send c [03] 1", "[03]", "ENOTSUP", OOB),
     ("option TCP_SYNCNT *", "getsockopt c 6 7", "6", "7", SYNS),
     ("send oob peer-closed", "*", "*", "*", OOB),
-    ("SO_SNDBUF connected", "getsockopt c 1 7", "*", "16384", SNDBUF),
+    ("SO_SNDBUF connected", "getsockopt c 1 7", "???????", "???????", SNDBUF),
     ("option TCP_MAXSEG *", "getsockopt c 6 2", "3????", "*", SIZE),
     ("option TCP_WINDOW_CLAMP *", "getsockopt c 6 10", "65536", "0", CLAMP),
     ("* TCP_RTO_MIN_US*", "*etsockopt ? 6 45*", "*", "*", TICKS),
