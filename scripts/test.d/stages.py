@@ -85,10 +85,8 @@ def _programs(scripts):
     return cargo, (*run, "mynewtcp-sim", "--", "--seeds"), (*run, "mynewtcp-explore", "--")
 
 
-def _stages(repo):
+def _build_stages(repo):
     scripts = f"{repo}/scripts"
-    cargo, simulate, explore = _programs(scripts)
-    seeds = os.environ.get("SEEDS", "1000")
     yield Stage("root", "the build root", (f"{scripts}/env", "setup"), build=True)
     yield _kernel(repo, "um", "build User-mode Linux")
     yield _kernel(repo, "x86", "build the kernel for QEMU")
@@ -100,6 +98,12 @@ def _stages(repo):
         ("root",),
         build=True,
     )
+
+
+def _stages(repo):
+    scripts = f"{repo}/scripts"
+    cargo, simulate, explore = _programs(scripts)
+    seeds = os.environ.get("SEEDS", "1000")
     yield Stage("check", "formatting, lints, floors, sizes", (f"{scripts}/check",), ("root",))
     yield Stage(
         "programs", "build the programs that guests run",
@@ -181,7 +185,7 @@ def _long_stages(repo):
 
 def table(repo):
     """Every stage by name, in the order to try them."""
-    return {stage.name: stage for stage in (*_stages(repo), *_long_stages(repo))}
+    return {stage.name: stage for stage in (*_build_stages(repo), *_stages(repo), *_long_stages(repo))}
 
 
 def with_needs(known, wanted):

@@ -19,7 +19,8 @@ from harness.registry import case, check, check_equal
 
 IN, OUT, RDHUP, ET, ONESHOT = (select.EPOLLIN, select.EPOLLOUT, select.EPOLLRDHUP,
                                select.EPOLLET, select.EPOLLONESHOT)
-SO_INCOMING_CPU, SO_ATTACH_REUSEPORT_CBPF = 49, 51
+SO_INCOMING_CPU = 49
+SO_ATTACH_REUSEPORT_CBPF, SO_ATTACH_REUSEPORT_EBPF, SO_DETACH_REUSEPORT_BPF = 51, 52, 68
 
 
 def watch(sock, events):
@@ -305,15 +306,29 @@ def incoming_cpu_is_told(context):
           "SO_INCOMING_CPU is no processor")
 
 
-# NEW_TCP takes the program and does not ask it: Documentation/networking/mynewtcp/sockets-api.rst.
+def attach_chooser(listener, number):
+    """The listener `number` of those that share the port is to get everything."""
+    # ret #number
+    program = ctypes.create_string_buffer(struct.pack("=HBBI", 6, 0, 0, number))
+    listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF,
+                        struct.pack("@HP", 1, ctypes.addressof(program)))
+
+
+@case(versions=(4,), families=("newtcp",))
+def a_filter_for_listeners_is_refused(context):
+    """Documentation/networking/mynewtcp/sockets-api.rst: a hash alone chooses."""
+    listener = sharing(context, 1)[0]
+    expect_error(errno.EOPNOTSUPP, "a program", attach_chooser, listener, 0)
+    for option in (SO_ATTACH_REUSEPORT_EBPF, SO_DETACH_REUSEPORT_BPF):
+        expect_error(errno.EOPNOTSUPP, f"option {option}", listener.setsockopt,
+                     socket.SOL_SOCKET, option, 0)
+
+
 @case(versions=(4,), families=("tcp",))
 def a_filter_picks_the_listener(context):
     """SO_ATTACH_REUSEPORT_CBPF: the program's result is the listener's number."""
     listeners = sharing(context, 2)
-    # ret #1
-    program = ctypes.create_string_buffer(struct.pack("=HBBI", 6, 0, 0, 1))
-    listeners[0].setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF,
-                            struct.pack("@HP", 1, ctypes.addressof(program)))
+    attach_chooser(listeners[0], 1)
     for _ in range(8):
         client = context.socket(context.link.a)
         client.connect(context.address(context.link.b, 7000))
