@@ -59,6 +59,7 @@ mod errno {
         ENETUNREACH
         ECONNABORTED
         ECONNRESET
+        ENOBUFS
         EISCONN
         ENOTCONN
         ECONNREFUSED

@@ -4,6 +4,7 @@
 
 use super::{
     bindings as b,
+    compat::prelude::*,
     proto::Protocol,
     skb::SkbRef,
     sock::{
@@ -18,10 +19,7 @@ use core::{
         NonNull, //
     }, //
 };
-use kernel::{
-    error::to_result,
-    prelude::*, //
-};
+use kernel::error::to_result;
 
 /// Flags of the two calls (`MSG_*`).
 pub(crate) mod flags {
