@@ -133,7 +133,7 @@ def file_through_duplication_and_corruption(context):
     for side in (link.a, link.b):
         link.offload(side, "tx", "off")
         link.netem(side, "limit", "20000", "delay", "2ms", "duplicate", "5%", "corrupt", "1%")
-    exchange(context, 2 << 20)
+    exchange(context, kernel.bulk(2 << 20))
 
 
 @case(timeout=120)
@@ -201,7 +201,7 @@ def offloads_off(context):
         for side in (link.a, link.b):
             state = "off" if side in sides else "on"
             link.offload(side, "tx", state, "tso", state, "gso", state, "gro", state, "sg", state)
-        exchange(context, 2 << 20, 7000 + number)
+        exchange(context, kernel.bulk(2 << 20), 7000 + number)
 
 
 @case(timeout=60)
@@ -214,4 +214,4 @@ def mixed_mtus(context):
         link.set_mtu(link.b, max(first, second))
         link.set_mtu(link.a, first)
         link.set_mtu(link.b, second)
-        exchange(context, 1 << 20, 7010 + number)
+        exchange(context, kernel.bulk(1 << 20), 7010 + number)
