@@ -12,7 +12,7 @@ FOLDER = "Documentation/networking/mynewtcp"
 DEFAULTS = f"{FOLDER}/protocol.rst"
 CONFIG = "net/mynewtcp/engine/config.rs"
 COUNTERS = f"{FOLDER}/counters.rst"
-MIB = "net/mynewtcp/mib.rs"
+SOURCES = ("net/mynewtcp/mib.rs", "net/mynewtcp/usage.rs")
 
 
 def cache_directory():
@@ -65,7 +65,7 @@ def _check_text(repo, out):
     out.check(f"{DEFAULTS}: defaults", facts.wrong_defaults(
         _text_of(repo / DEFAULTS), defaults))
     out.check(f"{COUNTERS}: names", facts.wrong_counters(
-        _text_of(repo / COUNTERS), _text_of(repo / MIB)))
+        _text_of(repo / COUNTERS), "".join(_text_of(repo / name) for name in SOURCES)))
 
 
 def _check_form(repo, out):
