@@ -34,9 +34,9 @@ EMULATED = (
 )
 
 
-def _selftest(repo, kernel, timeout, only=(), name="", version="", long=False):
+def _selftest(repo, kernel, timeout, only=(), name="", version="", how=(), long=False):
     suite = "/mnt/src/tools/testing/selftests/net/mynewtcp/run.py"
-    words = [suite, "--strict", "--programs", "/mnt/cache/target/release"]
+    words = [suite, "--strict", "--programs", "/mnt/cache/target/release", *how]
     for pattern in only:
         words += ["--only", pattern]
     return Stage(
@@ -110,7 +110,7 @@ def _stages(repo):
         (f"{scripts}/test.d/programs",), ("root",),
     )
     # The longest first, so that both lanes end together.
-    yield _selftest(repo, "debug", 3000)
+    yield _selftest(repo, "debug", 3000, how=("--alternate",))
     yield Stage(
         "overlay", "putting it on a tree and taking it off",
         (f"{scripts}/test.d/overlay",), ("root",),
@@ -159,6 +159,7 @@ def _long_stages(repo):
     scripts = f"{repo}/scripts"
     _, simulate, explore = _programs(scripts)
     yield _selftest(repo, "x86", 7200, name="selftest-x86-all", long=True)
+    yield _selftest(repo, "debug", 6000, name="selftest-debug-all", long=True)
     yield _selftest(repo, "debug", 1800, ("every_allocation_*",), name="faults-long", long=True)
     yield _goodput(repo, "goodput-long", 41, long=True)
     yield Stage(
@@ -185,7 +186,8 @@ def _long_stages(repo):
 
 def table(repo):
     """Every stage by name, in the order to try them."""
-    return {stage.name: stage for stage in (*_build_stages(repo), *_stages(repo), *_long_stages(repo))}
+    stages = (*_build_stages(repo), *_stages(repo), *_long_stages(repo))
+    return {stage.name: stage for stage in stages}
 
 
 def with_needs(known, wanted):

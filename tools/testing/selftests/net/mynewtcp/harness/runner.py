@@ -62,6 +62,9 @@ def parse_arguments(arguments):
     parser.add_argument("--list", action="store_true", help="print the cases and leave")
     parser.add_argument("--only", metavar="NAME", action="append",
                         help="run the cases of this name (a shell pattern; may be repeated)")
+    parser.add_argument("--alternate", action="store_true",
+                        help="run each case over one IP version only, in turn: "
+                             "half the work, nearly all the code")
     parser.add_argument("--scale", type=float,
                         help="multiply every time-out by this (found by a measurement)")
     parser.add_argument("--strict", action="store_true",
@@ -84,8 +87,22 @@ def select(options):
         if not options.only:
             return not one.apart
         return any(fnmatch.fnmatch(one.name, name) for name in options.only)
-    return [one for one in CASES if options.family in one.families and wanted(one)
-            and one.needs()]
+    chosen = [one for one in CASES if options.family in one.families and wanted(one)
+              and one.needs()]
+    return alternate(chosen) if options.alternate else chosen
+
+
+def alternate(cases):
+    """Of the cases that are there for both IP versions, the first's 4, the second's 6, ..."""
+    by_function = {}
+    for one in cases:
+        by_function.setdefault(one.function, []).append(one)
+    pairs = 0
+    for one in by_function.values():
+        if len(one) > 1:
+            del one[1 - pairs % 2]
+            pairs += 1
+    return [one for found in by_function.values() for one in found]
 
 
 def _alarm(_signal, _frame):
