@@ -155,6 +155,7 @@ table! {
     /// Say with each recvmsg(2) how much more there is to read, in a control message ``TCP_CM_INQ``.
     exact TCP_INQ(36, 0..=1, flag, inherited): (v::inq, v::set_inq);
     /// Each packet of the connection leaves so much later, if the device has the queueing discipline ``fq``: for tests of long paths.
+    /// Answers without a socket, a SYN-ACK or one from TIME-WAIT, do not wait.
     exact TCP_TX_DELAY(37, 0..=268_435_455, us, inherited): (v::tx_delay, v::set_tx_delay);
     /// Longest retransmission time-out.
     exact TCP_RTO_MAX_MS(44, 1000..=120_000, ms, inherited): (v::rto_max, v::set_rto_max);
