@@ -55,6 +55,30 @@ fn ms_since(since: usize) -> u64 {
     u64::from(unsafe { b::newtcp_jiffies_to_msecs(now().wrapping_sub(since)) })
 }
 
+/// Notes in `since` that a time of pressure begins now. False if one is under way.
+fn begin(since: &Atomic<usize>) -> bool {
+    since.load(Relaxed) == 0 && since.cmpxchg(0, now(), Full).is_ok()
+}
+
+/// Ends it. Returns how many milliseconds it has lasted, if there was one.
+fn end(since: &Atomic<usize>) -> Option<u64> {
+    if since.load(Relaxed) == 0 {
+        return None;
+    }
+    match since.xchg(0, Full) {
+        0 => None,
+        since => Some(ms_since(since)),
+    }
+}
+
+/// How many milliseconds it has lasted so far, if there is one.
+fn lasts(since: &Atomic<usize>) -> Option<u64> {
+    match since.load(Relaxed) {
+        0 => None,
+        since => Some(ms_since(since)),
+    }
+}
+
 /// The pages that `bytes` take.
 #[inline]
 fn pages_for(bytes: i32) -> isize {
@@ -67,7 +91,7 @@ fn pages_for(bytes: i32) -> isize {
 ///
 /// `sk` must be live.
 pub(super) unsafe fn enter_pressure(sk: *mut b::sock) {
-    if pressure().load(Relaxed) == 0 && pressure().cmpxchg(0, now(), Full).is_ok() {
+    if begin(pressure()) {
         // SAFETY: By the contract.
         if let Some(pool) = unsafe { Pool::of(sk) } {
             pool.count_pressure();
@@ -81,16 +105,10 @@ pub(super) unsafe fn enter_pressure(sk: *mut b::sock) {
 ///
 /// `sk` must be live.
 pub(super) unsafe fn leave_pressure(sk: *mut b::sock) {
-    if pressure().load(Relaxed) == 0 {
-        return;
-    }
-    match pressure().xchg(0, Full) {
-        0 => {}
-        since => {
-            // SAFETY: By the contract.
-            if let Some(pool) = unsafe { Pool::of(sk) } {
-                pool.count_relief(ms_since(since));
-            }
+    if let Some(ms) = end(pressure()) {
+        // SAFETY: By the contract.
+        if let Some(pool) = unsafe { Pool::of(sk) } {
+            pool.count_relief(ms);
         }
     }
 }
@@ -169,11 +187,10 @@ pub(crate) struct Usage {
 
 /// What the whole host uses.
 pub(crate) fn usage() -> Usage {
-    let since = pressure().load(Relaxed);
     Usage {
         pages: exact_pages(),
         limits: limits(),
-        pressed_for: (since != 0).then(|| ms_since(since)),
+        pressed_for: lasts(pressure()),
     }
 }
 

@@ -8,8 +8,9 @@
 //! there, so a reservation costs no shared cache line but once in a batch.
 
 use super::{
-    ms_since,
-    now, //
+    begin,
+    end,
+    lasts, //
 };
 use crate::linux::{
     bindings as b,
@@ -22,7 +23,6 @@ use kernel::{
     prelude::*,
     sync::atomic::{
         Atomic,
-        Full,
         Relaxed, //
     },
     types::Opaque, //
@@ -191,10 +191,7 @@ impl Pool {
 
     /// For how long it has been short, milliseconds; `None` while it is not.
     pub(super) fn pressed_for(&self) -> Option<u64> {
-        match self.since.load(Relaxed) {
-            0 => None,
-            since => Some(ms_since(since)),
-        }
+        lasts(&self.since)
     }
 
     /// Below the first limit: nothing is regulated.
@@ -209,15 +206,14 @@ impl Pool {
     }
 
     fn press(&self) {
-        if !self.is_pressed() && self.since.cmpxchg(0, now(), Full).is_ok() {
+        if begin(&self.since) {
             self.count_pressure();
         }
     }
 
     fn relieve(&self) {
-        match self.since.xchg(0, Full) {
-            0 => {}
-            since => self.count_relief(ms_since(since)),
+        if let Some(ms) = end(&self.since) {
+            self.count_relief(ms);
         }
     }
 
