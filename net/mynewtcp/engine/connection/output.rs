@@ -236,7 +236,8 @@ impl Connection {
         // what they have to say goes first.
         let has_report = !self.rcv.blocks.is_empty() || self.rcv.duplicates.is_owed();
         if self.rcv.ack.is_now() && has_report {
-            return self.transmit_ack(cx, out);
+            self.transmit_ack(cx, out);
+            return true;
         }
         if self.snd.tlp.due && put(out, self.poll_probe(cx)) {
             return true;
@@ -251,7 +252,8 @@ impl Connection {
             }
         }
         if self.rcv.ack.is_now() {
-            return self.transmit_ack(cx, out);
+            self.transmit_ack(cx, out);
+            return true;
         }
         if self.snd.probe_due {
             self.snd.probe_due = false;
@@ -270,8 +272,7 @@ impl Connection {
         self.arm_user_timeout(cx);
     }
 
-    /// Always true: there is something to send.
-    fn transmit_ack<S: Shell>(&mut self, cx: &mut Context<'_, S>, transmit: &mut Transmit) -> bool {
+    fn transmit_ack<S: Shell>(&mut self, cx: &mut Context<'_, S>, transmit: &mut Transmit) {
         let seq = self.snd.nxt;
         self.header(cx, seq, Control::None, transmit);
         transmit.options.sack = self.rcv.blocks;
@@ -294,7 +295,6 @@ impl Connection {
         self.snd.probe_due = false;
         self.ecn.mark(transmit, self.needs_ecn());
         self.on_ack_sent(cx.now, false);
-        true
     }
 
     /// A segment in front of the window, without payload: whoever gets it must say what it has and

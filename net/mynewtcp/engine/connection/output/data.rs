@@ -8,6 +8,7 @@ use crate::engine::buffer::{
     Shell,
     TxMeta, //
 };
+use crate::engine::connection::output::put;
 use crate::engine::connection::Connection;
 use crate::engine::counters::Counter;
 use crate::engine::recv::timestamp_clock;
@@ -129,8 +130,8 @@ impl Connection {
         }
         let range = SeqRange::new(self.snd.write_seq, 0);
         let mut transmit = Transmit::NONE;
-        self.data_transmit(cx, range, true, true, &mut transmit)
-            .then_some(transmit)
+        self.data_transmit(cx, range, true, true, &mut transmit);
+        Some(transmit)
     }
 
     pub(super) fn poll_new_data<S: Shell>(
@@ -143,11 +144,8 @@ impl Connection {
             return self.poll_new_fin(cx, out);
         }
         self.restart_after_idle(cx);
-        if self.snd.pmtu.is_searching() {
-            if let Some(probe) = self.poll_mtu_probe(cx) {
-                *out = probe;
-                return true;
-            }
+        if self.snd.pmtu.is_searching() && put(out, self.poll_mtu_probe(cx)) {
+            return true;
         }
         if let Some(len) = self.unlimited_len(cx) {
             self.snd.window_limited = false;
@@ -208,7 +206,8 @@ impl Connection {
         if with_fin {
             self.snd.nxt = self.snd.nxt.plus(1);
         }
-        self.data_transmit(cx, range, with_fin, false, out)
+        self.data_transmit(cx, range, with_fin, false, out);
+        true
     }
 
     fn new_data_len(&mut self, limits: &Limits) -> Option<u32> {
@@ -270,10 +269,10 @@ impl Connection {
             return false;
         }
         self.snd.nxt = self.snd.nxt.plus(1);
-        self.data_transmit(cx, range, true, false, out)
+        self.data_transmit(cx, range, true, false, out);
+        true
     }
 
-    /// Always true: there is something to send.
     pub(super) fn data_transmit<S: Shell>(
         &mut self,
         cx: &mut Context<'_, S>,
@@ -281,7 +280,7 @@ impl Connection {
         with_fin: bool,
         again: bool,
         transmit: &mut Transmit,
-    ) -> bool {
+    ) {
         let control = if with_fin {
             self.snd.control_lost = false;
             self.snd.control_sent_at = cx.now;
@@ -300,7 +299,6 @@ impl Connection {
         self.on_ack_sent(cx.now, !range.is_empty());
         self.timers.stop(Timer::Persist);
         self.arm_retransmit(cx);
-        true
     }
 
     /// The shell had no memory: the next try is the timer's.

@@ -77,11 +77,8 @@ impl Connection {
         true
     }
 
-    /// A probe, if one is due and its loss can be borne.
+    /// A probe, if one is due and its loss can be borne: while the path's MTU is searched for.
     pub(super) fn poll_mtu_probe<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
-        if !self.snd.pmtu.is_searching() {
-            return None;
-        }
         let size = self.next_mtu_probe(cx)?;
         let len = size.less_options(self.snd.size.options).octets();
         let range = SeqRange::new(self.snd.nxt, len);
