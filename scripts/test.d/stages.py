@@ -20,9 +20,13 @@ class Stage:
     read: object = count.any_form
 
 
-def _in_guest(repo, kernel, *words, timeout, version=""):
+SUITE = "/mnt/src/tools/testing/selftests/net/mynewtcp/run.py"
+
+
+def _in_guest(repo, kernel, *words, timeout, version="", append=""):
     release = ("--version", version) if version else ()
-    return (f"{repo}/scripts/vm", "--kernel", kernel, *release,
+    boot = ("--append", append) if append else ()
+    return (f"{repo}/scripts/vm", "--kernel", kernel, *release, *boot,
             "--timeout", str(timeout), "--", *words)
 
 
@@ -35,8 +39,7 @@ EMULATED = (
 
 
 def _selftest(repo, kernel, timeout, only=(), name="", version="", how=(), long=False):
-    suite = "/mnt/src/tools/testing/selftests/net/mynewtcp/run.py"
-    words = [suite, "--strict", "--programs", "/mnt/cache/target/release", *how]
+    words = [SUITE, "--strict", "--programs", "/mnt/cache/target/release", *how]
     for pattern in only:
         words += ["--only", pattern]
     return Stage(
@@ -50,13 +53,11 @@ def _selftest(repo, kernel, timeout, only=(), name="", version="", how=(), long=
 
 def _goodput(repo, name, rounds, long=False):
     """In virtual time: processors cost nothing, and every machine finds the same."""
-    suite = "/mnt/src/tools/testing/selftests/net/mynewtcp/run.py"
     return Stage(
         name,
         f"NEW_TCP's goodput over bad links is no less than TCP's, {rounds} rounds",
-        (f"{repo}/scripts/vm", "--kernel", "um", "--append", "time-travel=inf-cpu",
-         "--timeout", "3600", "--", "env", f"NEWTCP_GOODPUT_ROUNDS={rounds}",
-         suite, "--strict", "--only", "goodput_*"),
+        _in_guest(repo, "um", "env", f"NEWTCP_GOODPUT_ROUNDS={rounds}", SUITE, "--strict",
+                  "--only", "goodput_*", timeout=3600, append="time-travel=inf-cpu"),
         ("kernel-um",),
         long=long,
     )
@@ -134,9 +135,8 @@ def _stages(repo):
     yield _goodput(repo, "goodput", 7)
     yield Stage(
         "no-ipv6", "a kernel that was booted without IPv6",
-        (f"{repo}/scripts/vm", "--kernel", "um", "--append", "ipv6.disable=1", "--",
-         "/mnt/src/tools/testing/selftests/net/mynewtcp/run.py", "--strict",
-         "--only", "without_ipv6"),
+        _in_guest(repo, "um", SUITE, "--strict", "--only", "without_ipv6",
+                  timeout=600, append="ipv6.disable=1"),
         ("kernel-um",),
     )
     yield Stage("docs", "the documents and their commands", (f"{scripts}/docs",), ("kernel-um",))

@@ -84,9 +84,9 @@ def icmp_must_quote_what_was_sent(context):
     context.wait_for(client, select.POLLERR, "the refusal that is true")
 
 
-@case()
-def icmp_leaves_connections_alone(context):
-    """RFC 5927 5.2: what is established is not ended by an ICMP error."""
+def unanswered(context):
+    """A router, a connection whose client has sent b"first" to a server that is cut off, the
+    server, and the packet that the router has heard of that."""
     router = Router(context)
     client, server = context.connected()
     port = sockname(client)[1]
@@ -94,6 +94,13 @@ def icmp_leaves_connections_alone(context):
     client.sendall(b"first")
     packet = router.hear(lambda segment: segment.source_port == port and segment.payload,
                          "the data")
+    return router, client, server, packet
+
+
+@case()
+def icmp_leaves_connections_alone(context):
+    """RFC 5927 5.2: what is established is not ended by an ICMP error."""
+    router, client, server, packet = unanswered(context)
     context.link.mend(context.link.b)
     router.complain(packet)
     check_equal(server.recv(100), b"first", "what the server read")
@@ -108,13 +115,8 @@ def icmp_is_told_to_who_asks(context):
     queue, with who complained about what, and goes on; without it nothing is told."""
     level, option, origin = ((socket.IPPROTO_IP, 11, 2) if context.version == 4
                              else (socket.IPPROTO_IPV6, 25, 3))
-    router = Router(context)
-    client, server = context.connected()
+    router, client, server, packet = unanswered(context)
     port = sockname(client)[1]
-    context.link.cut(context.link.b)
-    client.sendall(b"first")
-    packet = router.hear(lambda segment: segment.source_port == port and segment.payload,
-                         "the data")
     # Host unreachable, time exceeded, protocol or port unreachable.
     kinds = {4: {(3, 1): errno.EHOSTUNREACH, (11, 0): errno.EHOSTUNREACH,
                  (3, 2): errno.ENOPROTOOPT},
