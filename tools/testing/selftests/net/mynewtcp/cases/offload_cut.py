@@ -114,7 +114,7 @@ def check_cut(context, flags, length, options=b""):
         check_equal(segment.seq, (0xffffff80 + place * MSS) & 0xffffffff, f"seq of {place}")
         check_equal((segment.ack, segment.options), (77, options), f"header of {place}")
         raw = packet[ip:]
-        check_equal(builder.seal(raw)[16:18], raw[16:18], f"checksum of segment {place}")
+        check(builder.verify(raw), f"checksum of segment {place}: {raw[16:18].hex()}")
         if context.version == 4:
             check_equal(ones_complement(packet[:ip]), 0xffff, f"IP checksum of {place}")
             check_equal(struct.unpack(">HH", packet[2:6]), (len(packet), place),

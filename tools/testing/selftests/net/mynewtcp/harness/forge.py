@@ -76,11 +76,21 @@ class Builder:
         self.protocol = protocol
         self.addresses = socket.inet_pton(inet, source) + socket.inet_pton(inet, target)
 
+    def pseudo(self, raw):
+        """The pseudo-header of a segment."""
+        form = ">HH" if self.version == 4 else ">II"
+        return self.addresses + struct.pack(form, self.protocol, len(raw))
+
     def checksum(self, raw):
         """The checksum of a segment whose checksum field is 0."""
-        form = ">HH" if self.version == 4 else ">II"
-        pseudo = self.addresses + struct.pack(form, self.protocol, len(raw))
-        return 0xffff - ones_complement(pseudo + raw)
+        return 0xffff - ones_complement(self.pseudo(raw) + raw)
+
+    def verify(self, raw):
+        """Whether a segment's checksum is right, as a receiver sees it.
+
+        0 and 0xffff are the same number to the sum, and either may be sent.
+        """
+        return ones_complement(self.pseudo(raw) + raw) == 0xffff
 
     def build(self, source_port, port, seq=0, ack=0, flags=0, window=65535, options=b"",
               payload=b"", offset=None):
