@@ -60,16 +60,70 @@ __newtcp bool newtcp_rmem_schedule(struct sock *sk, const struct sk_buff *skb)
 	       sk_rmem_schedule(sk, skb, skb->truesize);
 }
 
+/*
+ * Whether what sk takes is counted in the host's sum, and there only: then a
+ * page that moves is one addition to a per-CPU variable.
+ */
+static inline bool newtcp_is_plainly_counted(const struct sock *sk)
+{
+	return likely(!sk->sk_bypass_prot_mem && !mem_cgroup_sk_enabled(sk) &&
+		      !sk_under_global_memory_pressure(sk));
+}
+
+/* Take pages where the host is below the first of its limits. */
+__newtcp bool newtcp_raise_quickly(struct sock *sk, int pages)
+{
+	if (!newtcp_is_plainly_counted(sk) ||
+	    sk_memory_allocated(sk) + pages > sk_prot_mem_limits(sk, 0))
+		return false;
+	sk_forward_alloc_add(sk, pages << PAGE_SHIFT);
+	sk_memory_allocated_add(sk, pages);
+	return true;
+}
+
+/* Whole pages in the reserve that nobody has asked to be kept. */
+__newtcp int newtcp_spare_pages(const struct sock *sk)
+{
+	int spare = sk->sk_forward_alloc;
+
+	if (likely(spare < (int)PAGE_SIZE))
+		return 0;
+	spare -= sk_unused_reserved_mem(sk);
+	return spare < 0 ? 0 : spare >> PAGE_SHIFT;
+}
+
+__newtcp void newtcp_lower(struct sock *sk, int pages)
+{
+	if (newtcp_is_plainly_counted(sk)) {
+		sk_forward_alloc_add(sk, -(pages << PAGE_SHIFT));
+		sk_memory_allocated_sub(sk, pages);
+	} else {
+		__sk_mem_reclaim(sk, pages << PAGE_SHIFT);
+	}
+}
+
 __newtcp void newtcp_wmem_charge(struct sock *sk, int bytes)
 {
 	sk_wmem_queued_add(sk, bytes);
 	sk_mem_charge(sk, bytes);
 }
 
+/* What is uncharged here and below stays in the reserve for now. */
 __newtcp void newtcp_wmem_uncharge(struct sock *sk, int bytes)
 {
 	sk_wmem_queued_add(sk, -bytes);
-	sk_mem_uncharge(sk, bytes);
+	sk_forward_alloc_add(sk, bytes);
+}
+
+/* skb, which has come, is charged to sk by skb_set_owner_r(). */
+__newtcp void newtcp_rmem_uncharge(struct sock *sk, struct sk_buff *skb)
+{
+	int bytes = skb->truesize;
+
+	atomic_sub(bytes, &sk->sk_rmem_alloc);
+	sk_forward_alloc_add(sk, bytes);
+	skb->destructor = NULL;
+	skb->sk = NULL;
 }
 
 /*

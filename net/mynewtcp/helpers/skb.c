@@ -312,11 +312,6 @@ __newtcp void newtcp_skb_dst_drop(struct sk_buff *skb)
 	skb_dst_drop(skb);
 }
 
-__newtcp void newtcp_skb_orphan(struct sk_buff *skb)
-{
-	skb_orphan(skb);
-}
-
 __newtcp void newtcp_skb_set_owner_r(struct sk_buff *skb, struct sock *sk)
 {
 	skb_set_owner_r(skb, sk);

@@ -102,9 +102,16 @@ __newtcp s64 newtcp_percpu_counter_read(struct percpu_counter *fbc)
 __newtcp void newtcp_percpu_counter_add(struct percpu_counter *fbc, s64 n,
 					int batch)
 {
-	int most = READ_ONCE(net_hotdata.sysctl_mem_pcpu_rsv);
+	int most = min(batch, READ_ONCE(net_hotdata.sysctl_mem_pcpu_rsv));
+#ifdef CONFIG_SMP
+	int kept = this_cpu_add_return(*fbc->counters, (s32)n);
 
-	percpu_counter_add_batch(fbc, n, min(batch, most));
+	if (likely(abs(kept) < most))
+		return;
+	/* It is all here already: only to be handed in. */
+	n = 0;
+#endif
+	percpu_counter_add_batch(fbc, n, most);
 }
 
 __newtcp s64 newtcp_percpu_counter_sum(struct percpu_counter *fbc)

@@ -251,7 +251,7 @@ fn deliver_locked<E: Protocol>(
         to_backlog(sk, skb)
     } else {
         // SAFETY: The spin lock is held and no process owns the socket.
-        take(&mut unsafe { Locked::new(sk) }, skb);
+        unsafe { Locked::with(sk, |sk| take(sk, skb)) };
         Ok(())
     };
     // SAFETY: Taken above.

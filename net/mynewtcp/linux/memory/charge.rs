@@ -93,7 +93,52 @@ unsafe fn reserve(
             return true;
         }
         let pages = pages_for(missing);
-        if let Some(pool) = Pool::of(sk) {
+        let pool = Pool::of(sk);
+        if pool.is_some_and(|pool| raise_quickly(sk, pool, pages)) {
+            return true;
+        }
+        reserve_slowly(sk, missing, pages, pool, purpose, ask)
+    }
+}
+
+/// Takes `pages` where neither the namespace nor the host is near a limit: false if one is, or if
+/// somebody else counts as well.
+///
+/// # Safety
+///
+/// The lock of `sk` must be held, and `pool` must be that of its namespace.
+#[inline]
+unsafe fn raise_quickly(sk: *mut b::sock, pool: &Pool, pages: isize) -> bool {
+    if !pool.is_calm(pages) {
+        return false;
+    }
+    let audit = audit::begin();
+    // SAFETY: By the contract.
+    let raised = unsafe { b::newtcp_raise_quickly(sk, pages as i32) };
+    if raised {
+        pool.add(pages);
+        audit.pages(pages);
+    }
+    // SAFETY: By the contract.
+    unsafe { audit.end(sk) };
+    raised
+}
+
+/// # Safety
+///
+/// As for [`reserve`]; `pool` must be that of the socket's namespace.
+#[cold]
+unsafe fn reserve_slowly(
+    sk: *mut b::sock,
+    missing: i32,
+    pages: isize,
+    pool: Option<&Pool>,
+    purpose: Purpose,
+    ask: impl FnOnce() -> bool,
+) -> bool {
+    // SAFETY: By the contract.
+    unsafe {
+        if let Some(pool) = pool {
             if let Err(refusal) = pool.allows(sk, missing, pages, purpose) {
                 pool.count_refusal();
                 if refusal == Refusal::Full {
@@ -104,7 +149,7 @@ unsafe fn reserve(
         }
         let granted = observe(sk, 0, ask);
         if !granted {
-            if let Some(pool) = Pool::of(sk) {
+            if let Some(pool) = pool {
                 pool.count_refusal();
             }
             tell::host_is_out(sk, pages);
@@ -113,12 +158,52 @@ unsafe fn reserve(
     }
 }
 
+/// Gives the whole pages back that are in the socket's reserve. What leaves a queue goes there
+/// first, so that what enters one next can have it; whoever has the lock calls this before it
+/// lets go of the lock.
+///
+/// # Safety
+///
+/// The lock of `sk` must be held.
+#[inline]
+pub(in crate::linux) unsafe fn settle(sk: *mut b::sock) {
+    // SAFETY: By the contract.
+    unsafe {
+        let pages = b::newtcp_spare_pages(sk);
+        if pages > 0 {
+            give_back(sk, pages);
+        }
+    }
+}
+
+/// # Safety
+///
+/// As for [`settle`]; so many pages must be in the reserve.
+#[inline(never)]
+unsafe fn give_back(sk: *mut b::sock, pages: i32) {
+    let audit = audit::begin();
+    // SAFETY: By the contract; the socket keeps its namespace.
+    unsafe {
+        b::newtcp_lower(sk, pages);
+        if let Some(pool) = Pool::of(sk) {
+            pool.add(-(pages as isize));
+            audit.pages(-(pages as isize));
+        }
+        audit.end(sk);
+    }
+}
+
 /// Reserves `bytes` whatever the limits say: for what cannot be refused.
 ///
 /// # Safety
 ///
 /// The lock of `sk` must be held.
+#[inline]
 pub(in crate::linux) unsafe fn force(sk: *mut b::sock, bytes: i32) {
+    // SAFETY: By the contract.
+    if bytes <= unsafe { b::newtcp_forward_alloc(sk) } {
+        return;
+    }
     // SAFETY: By the contract.
     unsafe { observe(sk, 0, || b::newtcp_mem_charge_forced(sk, bytes)) };
 }

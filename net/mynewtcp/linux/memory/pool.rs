@@ -205,6 +205,12 @@ impl Pool {
         self.pages() > self.limit(2)
     }
 
+    /// With `pages` more nothing is regulated, nor is it now.
+    #[inline]
+    pub(super) fn is_calm(&self, pages: isize) -> bool {
+        !self.is_pressed() && self.pages().saturating_add(pages) <= self.limit(0)
+    }
+
     fn press(&self) {
         if begin(&self.since) {
             self.count_pressure();

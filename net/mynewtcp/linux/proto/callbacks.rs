@@ -11,6 +11,7 @@ use crate::linux::{
     bindings as b,
     compat::prelude::*,
     demux,
+    memory::charge,
     msg::Msg,
     skb::SkBuff,
     sock::{
@@ -235,6 +236,8 @@ pub(super) unsafe extern "C" fn release_cb<E: Protocol>(sk: *mut b::sock) {
         E::on_timer(&mut locked);
     }
     E::on_release(&mut locked);
+    // SAFETY: Locked.
+    unsafe { charge::settle(sk) };
     if deferred {
         // SAFETY: The reference that `timer` took; the process has another.
         unsafe { b::newtcp_sock_put_not_last(sk) };

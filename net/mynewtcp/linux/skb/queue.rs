@@ -43,6 +43,7 @@ impl Charge {
     /// # Safety
     ///
     /// The caller holds the lock of `sk` and is about to queue `skb` there.
+    #[inline]
     pub(super) unsafe fn take(self, sk: *mut b::sock, skb: *mut b::sk_buff) {
         match self {
             // SAFETY: The caller holds the lock; `skb` is live.
@@ -52,23 +53,22 @@ impl Charge {
         }
     }
 
+    /// To the socket's reserve, that is: whoever unlocks the socket lets go of it.
+    ///
     /// # Safety
     ///
     /// The caller holds the lock of `sk` (or has its last reference) and has just taken `skb`
     /// out of a queue of this kind.
+    #[inline]
     pub(super) unsafe fn give_back(self, sk: *mut b::sock, skb: *mut b::sk_buff) {
         match self {
             // SAFETY: The caller holds the lock; `skb` was charged in `take`, and every change
             // of its truesize since then changed the charge by as much.
             Self::Send => unsafe {
-                let bytes = b::newtcp_skb_truesize(skb) as i32;
-                charge::observe(sk, -bytes, || b::newtcp_wmem_uncharge(sk, bytes));
+                b::newtcp_wmem_uncharge(sk, b::newtcp_skb_truesize(skb) as i32);
             },
-            // SAFETY: Runs the destructor that `take` set.
-            Self::Receive => unsafe {
-                let bytes = b::newtcp_skb_truesize(skb) as i32;
-                charge::observe(sk, -bytes, || b::newtcp_skb_orphan(skb));
-            },
+            // SAFETY: As above; does what the destructor would that `take` set.
+            Self::Receive => unsafe { b::newtcp_rmem_uncharge(sk, skb) },
         }
     }
 }

@@ -201,11 +201,7 @@ impl<E: Protocol> Owned<'_, E> {
         let pages = skb.truesize().saturating_sub(head);
         // SAFETY: `self` is a live locked socket; pages of the user that were found and let go
         // again are charged still.
-        unsafe {
-            charge::observe(self.as_raw(), -(pages as i32), || {
-                b::newtcp_wmem_uncharge(self.as_raw(), pages as i32)
-            });
-        }
+        unsafe { b::newtcp_wmem_uncharge(self.as_raw(), pages as i32) };
         Err(bytes.err().unwrap_or(EAGAIN))
     }
 

@@ -5,6 +5,7 @@
 use super::Sock;
 use crate::linux::{
     bindings as b,
+    memory::charge,
     proto::Protocol,
     skb::{
         Queues,
@@ -80,7 +81,7 @@ impl<E: Protocol> Sock<E> {
         let owned = unsafe { b::newtcp_sock_owned_by_user(sk) };
         let result = (!owned).then(|| {
             // SAFETY: The spin lock is held and no process owns the socket.
-            f(&mut unsafe { Locked::new(self) })
+            unsafe { Locked::with(self, f) }
         });
         // SAFETY: Taken above.
         unsafe {
@@ -107,7 +108,7 @@ impl<E: Protocol> Sock<E> {
             defer();
         } else {
             // SAFETY: The spin lock is held and no process owns the socket.
-            f(&mut unsafe { Locked::new(self) });
+            unsafe { Locked::with(self, f) };
         }
         // SAFETY: Taken above.
         unsafe { b::newtcp_bh_unlock_sock(sk) };
@@ -203,6 +204,20 @@ impl<'a, E: Protocol> Locked<'a, E> {
             sock,
             _not_send: NotThreadSafe,
         })
+    }
+
+    /// Runs `f`, after which the caller unlocks the socket.
+    ///
+    /// # Safety
+    ///
+    /// As for [`new`](Self::new).
+    #[inline]
+    pub(in crate::linux) unsafe fn with<R>(sock: &'a Sock<E>, f: impl FnOnce(&mut Self) -> R) -> R {
+        // SAFETY: By the contract.
+        let result = f(&mut unsafe { Self::new(sock) });
+        // SAFETY: The lock is held.
+        unsafe { charge::settle(sock.as_raw()) };
+        result
     }
 
     /// The endpoint.
