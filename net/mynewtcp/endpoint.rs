@@ -402,6 +402,14 @@ impl Endpoint {
         self.namespace.tuning.wish(&mut self.tuned, change)
     }
 
+    /// What its send buffer should have room for, if there is a connection.
+    pub(crate) fn send_buffer_wanted(&mut self) -> Option<u32> {
+        self.namespace.tuning.refresh(&mut self.tuned);
+        let config = self.tuned.config();
+        self.connection()
+            .map(|connection| connection.send_buffer_wanted(config))
+    }
+
     /// The connection, if there is one.
     pub(crate) fn connection(&self) -> Option<&Connection> {
         match &self.role {

@@ -10,7 +10,9 @@ use kernel::prelude::*;
 use crate::demux;
 use crate::endpoint::drive::{
     drive,
-    drive_at, //
+    drive_at,
+    finish,
+    show_rate, //
 };
 use crate::endpoint::shell::RxPayload;
 use crate::endpoint::{
@@ -234,13 +236,20 @@ pub(crate) fn to_connection(sk: &mut Locked<'_>, mut skb: SkBuff, segment: &Segm
         Some(RxPayload::new(skb, range.start(), range.len()))
     };
     let now = now();
+    let mut rests = false;
     let progress = with_connection_at(sk, now, |connection, cx| {
         let before = connection.snd_una();
         connection.on_segment(cx, segment, payload);
+        rests = connection.rests(cx);
         connection.snd_una() != before
     });
     if progress == Some(true) {
         sk.confirm_neighbour();
     }
-    drive_at(sk, now);
+    if rests {
+        show_rate(sk);
+        finish(sk);
+    } else {
+        drive_at(sk, now);
+    }
 }

@@ -4,7 +4,6 @@
 //! until the user sets a size, the sysctl's limit is reached or memory is short.
 
 use crate::endpoint::{
-    with_connection,
     Locked,
     Owned,
     Sock, //
@@ -81,15 +80,20 @@ pub(crate) fn promised_to_receive(sk: &Sock) -> u32 {
 /// Lets the send buffer hold two windows of what the network carries at a time, so that there
 /// is always something to send while acknowledgments are on their way.
 pub(crate) fn grow_send_buffer(sk: &mut Locked<'_>) {
-    if sk.sndbuf_locked() || !sk.memory_is_plentiful() || sk.under_memory_pressure() {
-        return;
-    }
-    let Some(wanted) = with_connection(sk, |connection, cx| connection.send_buffer_wanted(cx))
-    else {
+    let Some(wanted) = sk.endpoint().get_mut().send_buffer_wanted() else {
         return;
     };
     // As much again for what the buffers themselves take.
-    let wanted = wanted.saturating_mul(2).min(third(sk.net().sysctl_wmem()));
+    let wanted = wanted.saturating_mul(2);
+    // Most often it is large enough.
+    if wanted <= sk.sndbuf()
+        || sk.sndbuf_locked()
+        || !sk.memory_is_plentiful()
+        || sk.under_memory_pressure()
+    {
+        return;
+    }
+    let wanted = wanted.min(third(sk.net().sysctl_wmem()));
     if wanted > sk.sndbuf() {
         sk.set_sndbuf(wanted);
     }

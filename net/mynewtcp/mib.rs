@@ -170,6 +170,8 @@ const ENGINE_NAMES: [(Counter, &str); Counter::COUNT] = [
     (Counter::SackReneging, "SackReneging"),
     (Counter::DelayedAcks, "DelayedAcks"),
     (Counter::PureAcks, "PureAcks"),
+    (Counter::HpHits, "HPHits"),
+    (Counter::HpAcks, "HPAcks"),
     (Counter::OutOfOrder, "OutOfOrder"),
     (Counter::ReceiveRefused, "ReceiveRefused"),
     (Counter::BeyondWindow, "BeyondWindow"),

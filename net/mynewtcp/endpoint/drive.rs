@@ -12,7 +12,10 @@ use crate::endpoint::{
     Locked,
     Role, //
 };
-use crate::engine::connection::StateName;
+use crate::engine::connection::{
+    Polled,
+    StateName, //
+};
 use crate::engine::event::Event;
 use crate::engine::listener::TimeWait;
 use crate::engine::send::pacing::PacingLimits;
@@ -37,6 +40,11 @@ pub(crate) fn drive(sk: &mut Locked<'_>) {
 /// The same for a caller that has just looked at the clock.
 pub(crate) fn drive_at(sk: &mut Locked<'_>, now: Instant) {
     transmit_all(sk, now);
+    finish(sk);
+}
+
+/// Tells the user and arms the timer, after all has been transmitted.
+pub(crate) fn finish(sk: &mut Locked<'_>) {
     show_state(sk);
     while let Some(event) = next_event(sk) {
         carry_out(sk, event);
@@ -51,36 +59,50 @@ fn transmit_all(sk: &mut Locked<'_>, now: Instant) {
     };
     if let Role::Connected(connection) = &mut sk.endpoint().get_mut().role {
         connection.set_pacing(limits);
-        let rate = connection.pacing_rate();
-        sk.set_pacing_rate(rate);
     }
+    show_rate(sk);
     let mut transmit = Transmit::NONE;
-    while with_connection_at(sk, now, |connection, cx| {
-        connection.poll_transmit_into(cx, &mut transmit)
-    }) == Some(true)
+    while let Some(polled @ (Polled::One | Polled::Last)) =
+        with_connection_at(sk, now, |connection, cx| {
+            connection.poll_transmit_into(cx, &mut transmit)
+        })
     {
         if output::transmit(sk, &transmit).is_err() {
             with_connection_at(sk, now, |connection, cx| {
                 connection.on_transmit_failed(cx, &transmit);
             });
+        } else if polled == Polled::Last {
+            break;
         }
+    }
+}
+
+/// Shows how fast the connection may send.
+#[inline]
+pub(crate) fn show_rate(sk: &mut Locked<'_>) {
+    let (ctx, endpoint) = sk.split();
+    if let Some(connection) = endpoint.connection() {
+        ctx.set_pacing_rate(connection.pacing_rate());
     }
 }
 
 fn next_event(sk: &mut Locked<'_>) -> Option<Event> {
     match &mut sk.endpoint().get_mut().role {
-        Role::Connected(connection) => connection.poll_event(),
+        Role::Connected(connection) if connection.has_events() => connection.poll_event(),
+        Role::Connected(_) => None,
         Role::Closed | Role::Listening => None,
     }
 }
 
 fn arm_timer(sk: &mut Locked<'_>) {
     let (ctx, endpoint) = sk.split();
-    let Some(connection) = endpoint.connection() else {
+    let Role::Connected(connection) = &mut endpoint.get_mut().role else {
         return;
     };
-    let coarse = connection.poll_coarse_deadline();
-    ctx.set_deadline(coarse.map(|at| at.as_nanos()));
+    if !ctx.goes_off_by(connection.coarse_floor().as_nanos()) {
+        let coarse = connection.poll_coarse_deadline();
+        ctx.set_deadline(coarse.map(|at| at.as_nanos()));
+    }
     let pacing = connection.poll_pacing_deadline();
     ctx.set_pacing_deadline(pacing.map(|at| at.as_nanos()));
 }

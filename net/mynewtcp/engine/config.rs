@@ -154,6 +154,9 @@ pub struct Config {
     pub resource_probe_interval: Delta,
     /// Largest back-off between probes of a zero window.
     pub persist_max: Delta,
+    /// Segments that come as expected go the short way. The long one does the same with them,
+    /// which is for tests to show.
+    pub prediction: bool,
     /// The mistake to make, for provers.
     #[cfg(mynewtcp_prove)]
     pub fault: Option<crate::engine::fault::Fault>,
@@ -219,6 +222,7 @@ impl Config {
         min_snd_mss: 48,
         resource_probe_interval: Delta::from_millis(100),
         persist_max: Delta::from_secs(120),
+        prediction: true,
         #[cfg(mynewtcp_prove)]
         fault: None,
     };

@@ -70,6 +70,7 @@ use crate::engine::timers::{
     TimerTable, //
 };
 
+pub use crate::engine::connection::output::Polled;
 pub use crate::engine::state::StateName;
 
 /// One end of a connection.
@@ -214,6 +215,12 @@ impl Connection {
             peer_scales: false,
             tally: tally::Tally::default(),
         }
+    }
+
+    /// [`poll_event`](Self::poll_event) has something to tell.
+    #[inline]
+    pub fn has_events(&self) -> bool {
+        !self.pending.is_empty()
     }
 
     /// The next thing to tell the user, if there is one.

@@ -90,6 +90,10 @@ pub enum Counter {
     DelayedAcks,
     /// Acknowledgments received that carried no data (`TCPPureAcks`).
     PureAcks,
+    /// Segments with payload that were predicted (`TCPHPHits`).
+    HpHits,
+    /// Acknowledgments of new data that were predicted (`TCPHPAcks`).
+    HpAcks,
     /// Segments kept out of order (`TCPOFOQueue`).
     OutOfOrder,
     /// Segments dropped because the receive buffer refused them (`TCPRcvQDrop`).

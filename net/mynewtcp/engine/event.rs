@@ -61,14 +61,24 @@ impl Pending {
     const OVER: u8 = 128;
 
     /// Notes that `signal` has happened.
+    #[inline]
     pub(crate) fn raise(&mut self, signal: Signal) {
         if self.0 & Self::OVER == 0 {
             self.0 |= signal as u8;
         }
     }
 
+    /// There are none to tell.
+    #[inline]
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 & !Self::OVER == 0
+    }
+
     /// Takes the next event to tell, in the order of a connection's life.
     pub(crate) fn take(&mut self) -> Option<Signal> {
+        if self.is_empty() {
+            return None;
+        }
         for signal in Signal::ORDER {
             if self.0 & signal as u8 != 0 {
                 self.0 &= !(signal as u8);

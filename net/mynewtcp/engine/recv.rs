@@ -127,7 +127,13 @@ impl PeerClock {
     ///   TS.Recent is valid [...] then treat the arriving segment as not acceptable" (RFC 7323,
     ///   5.3, R1)
     pub(crate) fn rejects(&self, now: Instant, val: u32) -> bool {
-        (val.wrapping_sub(self.recent) as i32) < 0 && now.since(self.recent_at) < Self::OUTDATED
+        self.is_before(val) && now.since(self.recent_at) < Self::OUTDATED
+    }
+
+    /// SEG.TSval < TS.Recent
+    #[inline]
+    pub(crate) const fn is_before(&self, val: u32) -> bool {
+        (val.wrapping_sub(self.recent) as i32) < 0
     }
 
     /// Takes the timestamp of an acceptable segment that covers the last acknowledgment sent.

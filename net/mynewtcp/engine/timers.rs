@@ -2,6 +2,8 @@
 
 //! The timers of one connection. The shell sees only the earliest of them.
 
+use core::fmt;
+
 use crate::engine::time::Instant;
 
 /// What a connection may be waiting for.
@@ -53,6 +55,20 @@ impl Timer {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimerTable {
     deadlines: [Instant; Timer::COUNT],
+    /// No coarse timer is due before this. Arming lowers it, disarming leaves it: to find the
+    /// next deadline is only worth it when this one is near.
+    floor: Floor,
+}
+
+/// Only saves work: where two connections differ in nothing else they do the same. So it does not
+/// show.
+#[derive(Clone, Copy)]
+struct Floor(Instant);
+
+impl fmt::Debug for Floor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Floor")
+    }
 }
 
 impl TimerTable {
@@ -60,18 +76,29 @@ impl TimerTable {
     pub(crate) const fn new() -> Self {
         Self {
             deadlines: [Instant::MAX; Timer::COUNT],
+            floor: Floor(Instant::MAX),
         }
     }
 
+    #[inline]
     fn slot(&mut self, timer: Timer) -> Option<&mut Instant> {
         self.deadlines.get_mut(timer as usize)
     }
 
+    #[inline]
+    fn lower_floor(&mut self, timer: Timer, at: Instant) {
+        if timer != Timer::Pacing {
+            self.floor.0 = self.floor.0.min(at);
+        }
+    }
+
     /// Arms `timer`, replacing an earlier deadline of it.
+    #[inline]
     pub(crate) fn arm(&mut self, timer: Timer, at: Instant) {
         if let Some(slot) = self.slot(timer) {
             *slot = at;
         }
+        self.lower_floor(timer, at);
     }
 
     /// Arms `timer` unless it is armed for an earlier time.
@@ -79,11 +106,29 @@ impl TimerTable {
         if let Some(slot) = self.slot(timer) {
             *slot = at.min(*slot);
         }
+        self.lower_floor(timer, at);
     }
 
     /// Disarms `timer`.
+    #[inline]
     pub(crate) fn stop(&mut self, timer: Timer) {
-        self.arm(timer, Instant::MAX);
+        if let Some(slot) = self.slot(timer) {
+            *slot = Instant::MAX;
+        }
+    }
+
+    /// No timer but [`Timer::Pacing`] is due before this, which costs nothing to say;
+    /// [`Instant::MAX`] if none is armed.
+    #[inline]
+    pub(crate) fn floor(&self) -> Instant {
+        self.floor.0
+    }
+
+    /// The earliest deadline of all timers but [`Timer::Pacing`]; the floor is raised to it.
+    pub(crate) fn settle_floor(&mut self) -> Option<Instant> {
+        let at = self.earliest_but(Timer::Pacing);
+        self.floor.0 = at.unwrap_or(Instant::MAX);
+        at
     }
 
     /// Disarms all of them.
@@ -92,6 +137,7 @@ impl TimerTable {
     }
 
     /// When `timer` is due, if it is armed.
+    #[inline]
     pub(crate) fn deadline(&self, timer: Timer) -> Option<Instant> {
         let at = *self.deadlines.get(timer as usize)?;
         (at != Instant::MAX).then_some(at)
@@ -109,7 +155,7 @@ impl TimerTable {
     }
 
     /// The earliest deadline of all but `timer`.
-    pub(crate) fn earliest_but(&self, timer: Timer) -> Option<Instant> {
+    fn earliest_but(&self, timer: Timer) -> Option<Instant> {
         let others = self.deadlines.iter().enumerate();
         let at = others
             .filter(|&(at, _)| at != timer as usize)
@@ -154,5 +200,26 @@ mod tests {
         table.arm(Timer::Persist, Instant::from_nanos(5));
         table.arm_earlier(Timer::Persist, Instant::from_nanos(8));
         assert_eq!(table.deadline(Timer::Persist), Some(Instant::from_nanos(5)));
+    }
+
+    #[test]
+    fn no_coarse_timer_is_due_before_the_floor() {
+        let at = Instant::from_nanos;
+        let mut table = TimerTable::new();
+        assert_eq!(table.floor(), Instant::MAX);
+        table.arm(Timer::Pacing, at(1));
+        assert_eq!(table.settle_floor(), None);
+        assert_eq!(table.floor(), Instant::MAX);
+        table.arm(Timer::Retransmit, at(20));
+        table.arm_earlier(Timer::DelayedAck, at(10));
+        assert_eq!(table.floor(), at(10));
+        // What goes leaves it where it is, until somebody asks.
+        table.stop(Timer::DelayedAck);
+        table.arm(Timer::Retransmit, at(30));
+        assert_eq!(table.floor(), at(10));
+        assert_eq!(table.settle_floor(), Some(at(30)));
+        assert_eq!(table.floor(), at(30));
+        table.stop_all();
+        assert_eq!(table.floor(), Instant::MAX);
     }
 }

@@ -4,11 +4,10 @@
 //! (MSG_FASTOPEN: EOPNOTSUPP, as from a TCP with Fast Open switched off).
 
 use crate::endpoint::cb::Cb;
-use crate::endpoint::drive::drive_at;
+use crate::endpoint::drive::drive;
 use crate::endpoint::{
-    now,
-    with_connection_at,
     Owned,
+    Role,
     Sock, //
 };
 use crate::engine::connection::Connection;
@@ -260,10 +259,12 @@ fn push(sk: &mut Owned<'_>, octets: u32, flags: u32, remaining: usize) -> Result
         follow_route(sk);
     }
     let more = remaining > 0 || flags & msg_flags::MORE != 0;
-    let now = now();
-    with_connection_at(sk, now, |connection, cx| connection.send(cx, octets, more))
-        .ok_or(EPIPE)?
-        .map_err(crate::error::of_verb)?;
-    drive_at(sk, now);
+    match &mut sk.endpoint().get_mut().role {
+        Role::Connected(connection) => connection
+            .append(octets, more)
+            .map_err(crate::error::of_verb)?,
+        Role::Closed | Role::Listening => return Err(EPIPE),
+    }
+    drive(sk);
     Ok(())
 }

@@ -88,8 +88,15 @@ impl Connection {
     }
 
     /// The rest of it, for which a timer that ticks in milliseconds will do.
-    pub fn poll_coarse_deadline(&self) -> Option<Instant> {
-        self.timers.earliest_but(Timer::Pacing)
+    pub fn poll_coarse_deadline(&mut self) -> Option<Instant> {
+        self.timers.settle_floor()
+    }
+
+    /// [`poll_coarse_deadline`](Self::poll_coarse_deadline) is not before this, which may be
+    /// known already: a timer that goes off then, or earlier, need not be set.
+    #[inline]
+    pub fn coarse_floor(&self) -> Instant {
+        self.timers.floor()
     }
 
     /// Both ends use ECN.
@@ -252,15 +259,7 @@ impl Connection {
             .on_sent(snd.una, snd.nxt, flight, snd.cwnd_limited);
         let waiting_writer = cx.shell.has_waiting_writer();
         if cx.config.slow_start_after_idle && !snd.recovery.is_repairing() {
-            let least_rto = cx.config.rto_min.min(cx.config.rto_max);
-            let patience = || Self::patience_of(snd, cx);
-            self.usage.validate(
-                cx.now,
-                &mut self.window,
-                least_rto,
-                patience,
-                !waiting_writer,
-            );
+            self.validate_usage(cx, waiting_writer);
         }
         let activity = if self.snd.unsent() > 0 && self.snd.window_limited {
             Activity::WindowLimited
@@ -276,6 +275,21 @@ impl Connection {
         if self.snd.unsent() == 0 && has_room && self.snd.board.awaiting_retransmission() == 0 {
             self.snd.rate.on_app_limited(self.snd.nxt);
         }
+    }
+
+    /// A window that is not used shrinks.
+    #[inline]
+    pub(super) fn validate_usage<S: Shell>(&mut self, cx: &Context<'_, S>, waiting_writer: bool) {
+        let least_rto = cx.config.rto_min.min(cx.config.rto_max);
+        let snd = &self.snd;
+        let patience = || Self::patience_of(snd, cx);
+        self.usage.validate(
+            cx.now,
+            &mut self.window,
+            least_rto,
+            patience,
+            !waiting_writer,
+        );
     }
 
     /// The windows or the round-trip time may have changed.

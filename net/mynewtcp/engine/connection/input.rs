@@ -4,10 +4,12 @@
 //!
 //! - `handshake`: SYN-SENT and SYN-RECEIVED;
 //! - `ack`: acknowledgments, windows, losses;
-//! - `text`: payload and FIN.
+//! - `text`: payload and FIN;
+//! - `predicted`: the short way of the segment that comes next.
 
 mod ack;
 mod handshake;
+mod predicted;
 mod text;
 
 use crate::engine::buffer::{
@@ -66,6 +68,11 @@ impl Connection {
             StateName::SynReceived => {
                 if let Some(segment) = self.without_crossing_syn(segment) {
                     self.on_segment_synchronized(cx, &segment, payload);
+                }
+            }
+            StateName::Established if cx.config.prediction => {
+                if let Err(payload) = self.take_predicted(cx, segment, payload) {
+                    self.on_segment_synchronized(cx, segment, payload);
                 }
             }
             StateName::Established
@@ -161,6 +168,7 @@ impl Connection {
     /// RFC 7323, 4.3: TS.Recent follows segments that cover the last acknowledgment sent. Their
     /// own acknowledgment must have been acceptable: otherwise a stranger who guesses RCV.NXT
     /// alone could set the clock forward, and PAWS would reject the true peer.
+    #[inline]
     fn update_timestamp<S: Shell>(&mut self, cx: &mut Context<'_, S>, segment: &Segment) {
         let covers = segment.seq.before_or_eq(self.rcv.ack.last_sent);
         if let (Some(clock), Some(ts), true) = (

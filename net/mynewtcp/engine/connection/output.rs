@@ -15,6 +15,8 @@ use crate::engine::connection::Connection;
 use crate::engine::counters::Counter;
 use crate::engine::fault::Fault;
 use crate::engine::recv::timestamp_clock;
+use crate::engine::send::chrono::Activity;
+use crate::engine::send::recovery::Phase;
 use crate::engine::seq::SeqNum;
 use crate::engine::state::handshake::Reset;
 use crate::engine::state::{
@@ -35,6 +37,18 @@ use crate::engine::wire::{
     Transmit, //
 };
 
+/// What a connection has to say when it is asked for a transmission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Polled {
+    /// There is none.
+    Nothing,
+    /// There is one, and there may be others: ask again.
+    One,
+    /// There is one, and no other; should it fail, ask again nevertheless.
+    Last,
+}
+
 /// Puts what was found, if anything was, where it is wanted.
 fn put(out: &mut Transmit, found: Option<Transmit>) -> bool {
     match found {
@@ -50,8 +64,10 @@ impl Connection {
     /// The next transmission, if there is one. Ask until there is none.
     pub fn poll_transmit<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> Option<Transmit> {
         let mut transmit = Transmit::NONE;
-        self.poll_transmit_into(cx, &mut transmit)
-            .then_some(transmit)
+        match self.poll_transmit_into(cx, &mut transmit) {
+            Polled::Nothing => None,
+            Polled::One | Polled::Last => Some(transmit),
+        }
     }
 
     /// The same, where the transmission is to stay: moving it about costs more than making it.
@@ -59,9 +75,9 @@ impl Connection {
         &mut self,
         cx: &mut Context<'_, S>,
         out: &mut Transmit,
-    ) -> bool {
+    ) -> Polled {
         if self.timers.is_armed(Timer::Memory) {
-            return false;
+            return Polled::Nothing;
         }
         let found = match self.state() {
             StateName::Closed => put(out, self.poll_closed(cx)),
@@ -73,10 +89,28 @@ impl Connection {
             | StateName::Closing
             | StateName::LastAck => self.poll_synchronized(cx, out),
         };
-        if found {
-            self.count_transmit(cx, out);
+        if !found {
+            return Polled::Nothing;
         }
-        found
+        self.count_transmit(cx, out);
+        if self.state.is_synchronized() && self.has_nothing_to_send() {
+            self.rest(cx);
+            return Polled::Last;
+        }
+        Polled::One
+    }
+
+    /// Whether there is nothing to transmit, so that [`poll_transmit`](Self::poll_transmit) need
+    /// not be asked. That is how most segments leave a connection.
+    #[inline]
+    pub fn rests<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> bool {
+        let rests = self.state.is_synchronized()
+            && !self.timers.is_armed(Timer::Memory)
+            && self.has_nothing_to_send();
+        if rests {
+            self.rest(cx);
+        }
+        rests
     }
 
     fn count_transmit<S: Shell>(&mut self, cx: &mut Context<'_, S>, transmit: &Transmit) {
@@ -208,16 +242,64 @@ impl Connection {
 
     fn poll_synchronized<S: Shell>(&mut self, cx: &mut Context<'_, S>, out: &mut Transmit) -> bool {
         if self.has_nothing_to_send() {
-            self.timers.stop(Timer::Pacing);
-            self.snd.cwnd_limited = self.congestion_allows() < self.snd.size.mss().octets();
-            self.settle(cx);
+            self.rest(cx);
             return false;
         }
         self.poll_output(cx, out)
     }
 
-    /// All that could be a reason to transmit is absent. That is how most segments leave a
-    /// connection, so it is looked at first.
+    /// There is [nothing to send](Self::has_nothing_to_send).
+    fn rest<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+        self.timers.stop(Timer::Pacing);
+        let is_plain = self.snd.syn_acked
+            && self.snd.nxt == self.snd.write_seq
+            && self.snd.recovery.phase == Phase::Open
+            && self.snd.recovery.dup_acks == 0
+            && self.snd.board.is_clean(self.snd.una);
+        if is_plain && cx.config.prediction {
+            self.rest_plainly(cx);
+            return;
+        }
+        self.snd.cwnd_limited = self.congestion_allows() < self.snd.size.mss().octets();
+        self.settle(cx);
+    }
+
+    /// The same where all that was ever queued is under way or has arrived and nothing is held to
+    /// be lost: what [`settle`](Self::settle) does then.
+    #[inline]
+    fn rest_plainly<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+        let flight = self.snd.nxt.distance_from(self.snd.una);
+        let room = self.window.cwnd_bytes.saturating_sub(flight);
+        let is_limited = room < self.snd.size.mss().octets();
+        self.snd.cwnd_limited = is_limited;
+        self.usage
+            .on_sent(self.snd.una, self.snd.nxt, flight, is_limited);
+        let waiting_writer = cx.shell.has_waiting_writer();
+        if cx.config.slow_start_after_idle {
+            self.validate_usage(cx, waiting_writer);
+        }
+        let activity = match (waiting_writer, flight) {
+            (true, _) => Activity::BufferLimited,
+            (false, 0) => Activity::Idle,
+            (false, _) => Activity::Busy,
+        };
+        self.snd.chrono.set(cx.now, activity);
+        if room > 0 {
+            self.snd.rate.on_app_limited(self.snd.nxt);
+        }
+        if flight == 0 {
+            self.timers.stop(Timer::Probe);
+            let _ = self.snd.patience.waiting_since(cx.now, None);
+            self.timers.stop(Timer::UserTimeout);
+            return;
+        }
+        self.arm_retransmit(cx);
+        self.arm_probe(cx);
+        self.arm_user_timeout(cx);
+    }
+
+    /// All that could be a reason to transmit is absent.
+    #[inline]
     fn has_nothing_to_send(&self) -> bool {
         let snd = &self.snd;
         let asked = self.rcv.ack.is_now() || snd.probe_due || snd.tlp.due || snd.control_lost;

@@ -6,6 +6,7 @@ use crate::engine::buffer::{
     Context,
     Shell, //
 };
+use crate::engine::config::Config;
 use crate::engine::connection::Connection;
 use crate::engine::counters::Counter;
 use crate::engine::error::{
@@ -51,6 +52,11 @@ impl Connection {
         n: u32,
         more: bool,
     ) -> Result<(), VerbError> {
+        self.append(n, more)
+    }
+
+    /// [`send`](Self::send), for which a shell is not needed.
+    pub fn append(&mut self, n: u32, more: bool) -> Result<(), VerbError> {
         if !self.state.can_send() {
             return Err(match self.state() {
                 StateName::Closed => VerbError::NotConnected,
@@ -150,8 +156,8 @@ impl Connection {
 
     /// Octets that a send buffer should have room for: two windows of what the network carries at
     /// a time, so that there is always something to send while acknowledgments are on their way.
-    pub fn send_buffer_wanted<S: Shell>(&self, cx: &Context<'_, S>) -> u32 {
-        let first = u32::from(cx.config.initial_cwnd).saturating_mul(self.mss().octets());
+    pub fn send_buffer_wanted(&self, config: &Config) -> u32 {
+        let first = u32::from(config.initial_cwnd).saturating_mul(self.mss().octets());
         self.window.cwnd_bytes.max(first).saturating_mul(2)
     }
 

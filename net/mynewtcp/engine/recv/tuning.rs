@@ -47,6 +47,14 @@ pub(crate) struct Arrival {
     pub(crate) cost: u32,
 }
 
+impl Arrival {
+    /// Smaller ones say nothing about bulk transfers.
+    #[inline]
+    pub(crate) const fn is_telling(self) -> bool {
+        self.len >= Tuning::TELLING
+    }
+}
+
 /// `n` times `a` over `b`.
 fn scaled(n: u32, a: u32, b: u32) -> u32 {
     let wide = u64::from(n) * u64::from(a) / u64::from(b.max(1));
@@ -147,7 +155,7 @@ impl Tuning {
     pub(crate) fn on_arrival(&mut self, arrival: Arrival, free: u32, limit: u32) -> bool {
         let Arrival { len, cost } = arrival;
         let most = self.window_of(free).min(self.clamp);
-        if len < Self::TELLING || self.ssthresh >= most || !self.is_worth(arrival, limit) {
+        if !arrival.is_telling() || self.ssthresh >= most || !self.is_worth(arrival, limit) {
             return false;
         }
         debug_assert!(cost > 0);

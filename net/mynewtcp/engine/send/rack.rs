@@ -68,7 +68,13 @@ impl Rack {
         let Some(latest) = delivery.latest else {
             return;
         };
-        self.rtt = delivery.now.since(latest.at);
+        self.on_latest(delivery.now, latest);
+    }
+
+    /// `latest` is the last transmission of what was delivered.
+    #[inline]
+    pub(crate) fn on_latest(&mut self, now: Instant, latest: Sent) {
+        self.rtt = now.since(latest.at);
         if latest.is_after(self.latest) {
             self.latest = latest;
         }

@@ -139,6 +139,18 @@ impl Scoreboard {
             at = end;
         }
         queue.release(ack);
+        self.advance(ack);
+    }
+
+    /// Nothing is known of what is under way from `una` on, but when it was sent.
+    #[inline]
+    pub(crate) fn is_clean(&self, una: SeqNum) -> bool {
+        self.sacked == 0 && self.lost == 0 && !self.sacked_end.after(una)
+    }
+
+    /// Everything before `ack` has arrived and is freed.
+    #[inline]
+    pub(crate) fn advance(&mut self, ack: SeqNum) {
         self.lost_to = self.lost_to.latest(ack);
         self.lost_end = self.lost_end.latest(ack);
         self.retransmit_hint = self.retransmit_hint.latest(ack);

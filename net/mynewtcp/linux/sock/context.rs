@@ -152,6 +152,20 @@ impl<'a, E: Protocol> Ctx<'a, E> {
         }
     }
 
+    /// [`Protocol::on_timer`] will run at `deadline_ns` at the latest, or a little later, whether
+    /// it is [told to](Self::set_deadline) or not; or that is [`u64::MAX`], never.
+    #[inline]
+    pub(crate) fn goes_off_by(&self, deadline_ns: u64) -> bool {
+        if deadline_ns == u64::MAX {
+            return true;
+        }
+        // SAFETY: As in `set_deadline`.
+        unsafe {
+            deadline_ns >= *self.sock.floor().armed_for.get()
+                && b::newtcp_timer_pending(b::newtcp_sk_timer(self.sock.as_raw()))
+        }
+    }
+
     /// Sees to it that [`Protocol::on_timer`] runs at `deadline_ns`, to the microsecond. One at a
     /// time: while one is queued another is not heard, since the deadline of a pacer does not
     /// move back.

@@ -7,6 +7,7 @@ use crate::engine::buffer::{
     Context,
     ReceiveQueue, //
 };
+use crate::engine::config::Config;
 use crate::engine::connection::{
     Connection,
     StateName, //
@@ -102,6 +103,41 @@ pub fn context<'a>(
         config: &scenario.config,
         shell: store,
     }
+}
+
+/// Without prediction a segment that finds `before` leads to the same place: right after it, and
+/// if there is nothing to transmit then, behind that as well.
+fn compare_ways(
+    now: Instant,
+    scenario: &Scenario,
+    segment: &Segment,
+    before: (Connection, Store),
+) -> Result<(), String> {
+    let ends = [true, false].map(|prediction| {
+        let (mut connection, mut store) = before.clone();
+        let config = Config {
+            prediction,
+            ..scenario.config.clone()
+        };
+        let mut cx = Context {
+            now,
+            config: &config,
+            shell: &mut store,
+        };
+        let range = segment.payload_range();
+        let payload = (!range.is_empty()).then_some(Piece(range));
+        connection.on_segment(&mut cx, segment, payload);
+        let arrived = format!("{connection:?} {:?}", cx.shell);
+        let _ = connection.rests(&mut cx);
+        (arrived, format!("{connection:?} {store:?}"))
+    });
+    let [with, without] = &ends;
+    if with == without {
+        return Ok(());
+    }
+    Err(format!(
+        "prediction leads to {with:#?}, not to {without:#?}"
+    ))
 }
 
 type Step = Result<Output, String>;
@@ -346,7 +382,7 @@ impl Host {
         let mut out = Output::default();
         if self.connection.is_some() {
             let from = self.node();
-            self.feed_connection(scenario, segment);
+            self.feed_connection(scenario, segment)?;
             self.drive(scenario, from, &mut out)?;
         } else if self.half_open.is_some() {
             self.feed_half_open(scenario, segment, &mut out)?;
@@ -356,17 +392,19 @@ impl Host {
         Ok(out)
     }
 
-    fn feed_connection(&mut self, scenario: &Scenario, segment: &Segment) {
+    fn feed_connection(&mut self, scenario: &Scenario, segment: &Segment) -> Result<(), String> {
         let Some(connection) = &mut self.connection else {
-            return;
+            return Ok(());
         };
         if segment.control == Control::Syn {
             self.store.expect(segment.seq.plus(1));
         }
         let range = segment.payload_range();
         let payload = (!range.is_empty()).then_some(Piece(range));
+        let before = (connection.clone(), self.store.clone());
         let mut cx = context(self.now, scenario, &mut self.store);
         connection.on_segment(&mut cx, segment, payload);
+        compare_ways(self.now, scenario, segment, before)
     }
 
     fn feed_half_open(
@@ -389,7 +427,7 @@ impl Host {
                 let connection = half_open.into_connection(&mut cx, &parameters, segment);
                 self.connection = Some(connection);
                 self.half_open = None;
-                self.feed_connection(scenario, segment);
+                self.feed_connection(scenario, segment)?;
                 self.drive(scenario, Node::SynReceived, out)
             }
             HalfOpenVerdict::Retransmit => {

@@ -72,7 +72,8 @@ impl Connection {
         Step::Continue
     }
 
-    fn update_send_window(&mut self, segment: &Segment, ack: SeqNum) -> Updated {
+    #[inline]
+    pub(super) fn update_send_window(&mut self, segment: &Segment, ack: SeqNum) -> Updated {
         let updated = self.snd.window.update(segment, ack, self.snd.una);
         let edge = self.snd.window.right_edge(ack);
         if edge.after(self.snd.nxt) {
@@ -137,6 +138,17 @@ impl Connection {
         report.acked = to.distance_from(from);
         report.has_advanced = true;
         report.has_news = true;
+        self.note_progress(cx, segment, report.acked);
+    }
+
+    /// SND.UNA has advanced, over `acked` octets of data.
+    #[inline]
+    pub(super) fn note_progress<S: Shell>(
+        &mut self,
+        cx: &mut Context<'_, S>,
+        segment: &Segment,
+        acked: u32,
+    ) {
         self.snd.last_acked_at = cx.now;
         self.snd.patience.on_progress();
         self.on_mtu_probe_acked(cx);
@@ -144,7 +156,7 @@ impl Connection {
         if segment.payload_len == 0 {
             cx.shell.count(Counter::PureAcks, 1);
         }
-        if report.acked > 0 {
+        if acked > 0 {
             self.pending.raise(Signal::Writable);
         }
         self.timers.stop(Timer::Persist);

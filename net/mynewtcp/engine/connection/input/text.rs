@@ -118,7 +118,7 @@ impl Connection {
 
     /// Learns from a segment with payload what full segments are, what they cost, and how long a
     /// round trip takes.
-    fn measure<S: Shell>(
+    pub(super) fn measure<S: Shell>(
         &mut self,
         cx: &mut Context<'_, S>,
         segment: &Segment,
@@ -137,9 +137,11 @@ impl Connection {
         if rcv.ack.measure(sample) {
             rcv.tuning.measure(arrival);
         }
-        let (free, limit) = (cx.shell.free_space(), cx.shell.capacity_limit());
-        if !cx.shell.is_under_pressure() && rcv.tuning.on_arrival(arrival, free, limit) {
-            rcv.ack.once_quick();
+        if arrival.is_telling() && !cx.shell.is_under_pressure() {
+            let (free, limit) = (cx.shell.free_space(), cx.shell.capacity_limit());
+            if rcv.tuning.on_arrival(arrival, free, limit) {
+                rcv.ack.once_quick();
+            }
         }
         if let (Some(clock), Some(ts), true) = (
             rcv.timestamps,
@@ -151,7 +153,7 @@ impl Connection {
         }
     }
 
-    fn schedule_ack<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+    pub(super) fn schedule_ack<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         let nxt = self.rcv.nxt;
         let window = self.rcv.window.offered(nxt);
         self.rcv.tuning.rtt.on_progress(cx.now, nxt, window);

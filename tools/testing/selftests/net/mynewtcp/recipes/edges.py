@@ -48,13 +48,23 @@ def strays(context):
 
 
 @recipe(ActiveOpens=1, OutSegs=3, InConnSegs=2, InSegs=2, OrigDataSent=1, Delivered=1,
-        PureAcks=1, CurrEstab=1, EstabResets=0, RetransSegs=0, OutRsts=0)
+        PureAcks=1, HPAcks=1, HPHits=0, CurrEstab=1, EstabResets=0, RetransSegs=0, OutRsts=0)
 def plain_client(context):
     """A handshake, one segment, its acknowledgment."""
     peer = Peer(context)
     peer.client.sendall(b"one")
     peer.hear_data(0)
     peer.send(ack=3)
+
+
+@recipe(HPHits=1, HPAcks=0, OutOfOrder=1, InConnSegs=4)
+def predicted_data(context):
+    """Data in order; then data ahead of it, and what fills the gap, which nobody predicts."""
+    peer = Peer(context)
+    peer.send(flags=ACK | PSH, payload=b"first")
+    peer.send(seq=11, flags=ACK | PSH, payload=b"third")
+    peer.send(seq=5, flags=ACK | PSH, payload=b"second")
+    receive_exactly(peer.client, 16)
 
 
 @recipe(PassiveOpens=1, OutSegs=2, InConnSegs=1, CurrEstab=1, SynRetrans=0)
