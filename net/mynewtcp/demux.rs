@@ -25,6 +25,7 @@ use crate::linux::addr::Flow;
 use crate::linux::compat::prelude::*;
 use crate::linux::demux::{
     self,
+    Asking,
     Demux,
     Entry, //
 };
@@ -46,9 +47,14 @@ pub(crate) fn lookup(flow: &Flow) -> Option<Entry<Endpoint>> {
     tables().lookup(&rcu::read_lock(), flow)
 }
 
-/// The listener that best fits `flow`.
-pub(crate) fn lookup_listener(flow: &Flow) -> Option<SockRef> {
-    tables().lookup_listener(&rcu::read_lock(), flow)
+/// The listener that best fits `flow`, to which a packet belongs whose header has `header_len`
+/// bytes.
+pub(crate) fn lookup_listener(flow: &Flow, skb: &mut SkBuff, header_len: u8) -> Option<SockRef> {
+    let mut asking = Asking {
+        skb,
+        header_len: u32::from(header_len),
+    };
+    tables().lookup_listener(&rcu::read_lock(), flow, Some(&mut asking))
 }
 
 /// Puts a half-open connection into the table, unless the security policy objects to `skb`, the

@@ -70,6 +70,7 @@
 #include <net/rps.h>
 #include <net/secure_seq.h>
 #include <net/sock.h>
+#include <net/sock_reuseport.h>
 #include <net/tcp.h>
 #include <net/transp_v6.h>
 
@@ -81,6 +82,7 @@
 #include "helpers/const.c"
 #include "helpers/sync.c"
 #include "helpers/sock.c"
+#include "helpers/reuseport.c"
 #include "helpers/memory.c"
 #include "helpers/life.c"
 #include "helpers/skb.c"

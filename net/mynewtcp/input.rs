@@ -144,8 +144,8 @@ fn dispatch(skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) 
 }
 
 /// There is no connection: somebody may be listening.
-fn to_listener(skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) {
-    match demux::lookup_listener(&rx.flow()) {
+fn to_listener(mut skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) {
+    match demux::lookup_listener(&rx.flow(), &mut skb, segment.header_len) {
         Some(listener) => hand_over(&listener, skb, namespace, segment),
         None => {
             namespace.note(Event::NoPorts);

@@ -115,7 +115,7 @@ impl Lingering {
             if key.port != port {
                 return false;
             }
-            let shares = (sk.reuse() && key.reuse) || (sk.reuseport() && key.reuseport);
+            let shares = (sk.reuse() && key.reuse) || (sk.joins_others() && key.reuseport);
             if !shares && accepts(&key.ip) {
                 return true;
             }

@@ -63,7 +63,7 @@ fn conflicts(sk: &Sock, other: &Sock, strict: bool) -> bool {
         return false;
     }
     let both_reuse = sk.reuse() && other.reuse() && other.state() != state::LISTEN;
-    let both_reuseport = sk.reuseport() && other.reuseport() && sk.uid() == other.uid();
+    let both_reuseport = sk.joins_others() && other.reuseport() && sk.uid() == other.uid();
     strict || !(both_reuse || both_reuseport)
 }
 

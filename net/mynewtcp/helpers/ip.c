@@ -429,7 +429,9 @@ __newtcp int newtcp_filter(struct sock *sk, struct sk_buff *skb,
 
 __newtcp void newtcp_note_input(struct sock *sk, struct sk_buff *skb)
 {
-	sk_incoming_cpu_update(sk);
+	/* At a listener the user says which CPU it is for. */
+	if (sk->sk_state != TCP_LISTEN)
+		sk_incoming_cpu_update(sk);
 	sk_mark_napi_id(sk, skb);
 	sock_rps_save_rxhash(sk, skb);
 }

@@ -55,7 +55,7 @@ pub(crate) fn verdict(
 /// A segment has arrived for a connection in TIME-WAIT.
 pub(crate) fn receive(
     waiting: &TimeWaitRef,
-    skb: SkBuff,
+    mut skb: SkBuff,
     rx: &Rx<'_>,
     namespace: &Namespace,
     segment: &Segment,
@@ -71,7 +71,8 @@ pub(crate) fn receive(
         }
         TimeWaitVerdict::Reuse { iss_floor: _ } => {
             // The listener asks again, under its lock, and takes the object away.
-            if let Some(listener) = demux::lookup_listener(&rx.flow()) {
+            if let Some(listener) = demux::lookup_listener(&rx.flow(), &mut skb, segment.header_len)
+            {
                 hand_over(&listener, skb, namespace, segment);
                 return;
             }

@@ -8,13 +8,16 @@
 //! [`Mini`] objects are freed after a grace period.
 //!
 //! Lock order: socket lock, port ([`ports`](super::ports)), bucket. Under a bucket lock nothing
-//! else is locked, except by [`Demux::remove_requests`], which says so.
+//! else is locked, except by [`Demux::remove_requests`], which says so, and the core's groups of
+//! listeners ([`group`]).
 
+mod group;
 mod link;
 mod listeners;
 mod table;
 mod walk;
 
+pub(crate) use group::Asking;
 pub(super) use link::{
     Kind,
     Link, //
@@ -139,20 +142,41 @@ fn entry_of<E: Protocol>(link: &Link) -> Option<Entry<E>> {
 }
 
 fn sock_ref_of<E: Protocol>(link: &Link) -> Option<SockRef<E>> {
-    let sk = sock_of::<E>(link);
     // SAFETY: A link of this kind is embedded in a socket, whose memory is there since the caller
-    // could get at the link. The new reference is handed to the `ARef`.
+    // could get at the link.
+    unsafe { ref_of_raw(sock_of::<E>(link)) }
+}
+
+/// A reference to `sk`, unless its last one is gone already.
+///
+/// # Safety
+///
+/// `sk` must be a socket of protocol `E` whose memory is there.
+unsafe fn ref_of_raw<E: Protocol>(sk: *mut b::sock) -> Option<SockRef<E>> {
+    // SAFETY: By the contract; the new reference is handed to the `ARef`.
     unsafe {
         b::newtcp_sock_hold_not_zero(sk)
             .then(|| ARef::from_raw(NonNull::from(Sock::<E>::from_raw(sk)).cast()))
     }
 }
 
+/// Takes the reference of the table that the socket of `ctx` enters.
+fn take_table_reference<E: Protocol>(ctx: &Ctx<'_, E>) {
+    // SAFETY: The socket is live and locked.
+    unsafe {
+        b::newtcp_sock_hold(ctx.as_raw());
+        b::newtcp_sk_mark_hashed(ctx.as_raw());
+    }
+}
+
 /// Drops the reference that a table held to the socket of `ctx`.
 fn put_table_reference<E: Protocol>(ctx: &Ctx<'_, E>) {
-    // SAFETY: The table's reference is given up. It is not the last one: `ctx` has the socket
-    // alive.
-    unsafe { b::newtcp_sock_put(ctx.as_raw()) };
+    // SAFETY: The socket is locked; the table's reference is given up. It is not the last one:
+    // `ctx` has the socket alive.
+    unsafe {
+        b::newtcp_sk_mark_unhashed(ctx.as_raw());
+        b::newtcp_sock_put(ctx.as_raw());
+    }
 }
 
 impl<E: Protocol> Demux<E> {
@@ -205,12 +229,10 @@ impl<E: Protocol> Demux<E> {
         }
         link.set_key(Kind::Sock, &flow, hash);
         link.set_place(Place::Connections);
+        take_table_reference(ctx);
         // SAFETY: The link is in no chain, this is the bucket of its hash, and the reference
         // keeps the socket, which is freed after a grace period.
-        unsafe {
-            b::newtcp_sock_hold(ctx.as_raw());
-            bucket.push(link);
-        }
+        unsafe { bucket.push(link) };
         Ok(())
     }
 
@@ -268,8 +290,7 @@ impl<E: Protocol> Demux<E> {
         }
         new.set_place(Place::Connections);
         old.set_place(Place::Nowhere);
-        // SAFETY: The socket is live; this is the table's reference.
-        unsafe { b::newtcp_sock_hold(child.as_raw()) };
+        take_table_reference(child);
         drop(bucket);
         mini.head().left_table();
         Ok(())
@@ -316,6 +337,9 @@ impl<E: Protocol> Demux<E> {
         let Some(mut bucket) = table.lock(link.hash()) else {
             return;
         };
+        if link.place() == Place::Listeners {
+            group::quit(ctx);
+        }
         let was_there = bucket.unlink(link);
         link.set_place(Place::Nowhere);
         drop(bucket);

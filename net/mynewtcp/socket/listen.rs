@@ -39,9 +39,13 @@ pub(crate) fn listen(sk: &mut Owned<'_>, backlog: u32) -> Result {
     }
     sk.shared().set_backlog(backlog);
     sk.show_backlog(0, backlog);
-    demux::tables().insert_listener(sk)?;
-    sk.endpoint().get_mut().role = Role::Listening;
+    // Before anybody can find it: what comes in changes a listener less than another socket.
     sk.set_state(state::LISTEN);
+    if let Err(e) = demux::tables().insert_listener(sk) {
+        sk.set_state(state::CLOSE);
+        return Err(e);
+    }
+    sk.endpoint().get_mut().role = Role::Listening;
     Ok(())
 }
 

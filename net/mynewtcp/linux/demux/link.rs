@@ -174,6 +174,7 @@ impl Link {
 }
 
 /// Where a listener listens.
+#[derive(PartialEq, Eq)]
 pub(super) struct ListenerKey {
     pub(super) laddr: Ip,
     pub(super) lport: u16,

@@ -3,6 +3,10 @@
 //! Which listener a SYN is for.
 
 use super::{
+    group::{
+        self,
+        Asking, //
+    },
     link::{
         devices_meet,
         Kind,
@@ -12,6 +16,7 @@ use super::{
     },
     sock_of,
     sock_ref_of,
+    take_table_reference,
     Demux,
     LISTENERS, //
 };
@@ -20,7 +25,6 @@ use crate::linux::{
         local_hash,
         Flow, //
     },
-    bindings as b,
     compat::prelude::*,
     proto::Protocol,
     sock::{
@@ -31,9 +35,9 @@ use crate::linux::{
 };
 use kernel::sync::rcu;
 
-/// How well a listener fits; more is better, `None` is not at all. An exact address counts more
-/// than the wildcard of the packet's own IP version, that more than the wildcard of both, and a
-/// device that was asked for more than any of these.
+/// How well a listener fits; more is better, `None` is not at all. As with TCP an exact address
+/// counts more than a wildcard, then a device that was asked for, a socket of the packet's own
+/// IP version and the processor that `SO_INCOMING_CPU` names count alike.
 fn score<E: Protocol>(sk: &Sock<E>, key: &ListenerKey, flow: &Flow) -> Option<u32> {
     if key.lport != flow.lport
         || key.net != flow.net.bits()
@@ -41,18 +45,18 @@ fn score<E: Protocol>(sk: &Sock<E>, key: &ListenerKey, flow: &Flow) -> Option<u3
     {
         return None;
     }
-    let address = if key.laddr == flow.laddr {
-        3
-    } else if !key.laddr.is_unspecified() {
+    let is_exact = key.laddr == flow.laddr;
+    let is_wildcard = key.laddr.is_unspecified()
+        && (key.laddr.is_v4() == flow.is_v4() || flow.is_v4() && !sk.is_v6only());
+    if !is_exact && !is_wildcard {
         return None;
-    } else if key.laddr.is_v4() == flow.is_v4() {
-        2
-    } else if flow.is_v4() && !sk.is_v6only() {
-        1
-    } else {
-        return None;
-    };
-    Some(address + if key.ifindex != 0 { 4 } else { 0 })
+    }
+    let extras = [
+        key.ifindex != 0,
+        sk.is_v6() != flow.is_v4(),
+        sk.is_for_this_cpu(),
+    ];
+    Some(if is_exact { 4 } else { 0 } + extras.map(u32::from).iter().sum::<u32>())
 }
 
 impl<E: Protocol> Demux<E> {
@@ -60,7 +64,7 @@ impl<E: Protocol> Demux<E> {
     ///
     /// # Errors
     ///
-    /// `EISCONN` if the socket is in a table.
+    /// `EISCONN` if the socket is in a table, `ENOMEM` if it is to share its place and cannot.
     pub(crate) fn insert_listener(&self, ctx: &mut Ctx<'_, E>) -> Result {
         let flow = ctx.flow();
         let link = &ctx.floor().link;
@@ -70,24 +74,32 @@ impl<E: Protocol> Demux<E> {
         let hash = flow.local_hash();
         let mut bucket = LISTENERS.lock(hash).ok_or(ENOMEM)?;
         link.set_key(Kind::Sock, &flow, hash);
+        if let Some(key) = link.listener_key() {
+            group::join(ctx, &bucket, &key)?;
+        }
         link.set_place(Place::Listeners);
+        take_table_reference(ctx);
         // SAFETY: The link is in no chain, this is the bucket of its hash, and the reference
         // keeps the socket, which is freed after a grace period.
-        unsafe {
-            b::newtcp_sock_hold(ctx.as_raw());
-            bucket.push(link);
-        }
+        unsafe { bucket.push(link) };
         Ok(())
     }
 
-    /// The listener that fits `flow` best. Among equals that share their port with
-    /// `SO_REUSEPORT`, the hash of the flow decides, so that a connection always meets the same
-    /// one.
-    pub(crate) fn lookup_listener(&self, rcu: &rcu::Guard, flow: &Flow) -> Option<SockRef<E>> {
+    /// The listener that fits `flow` best. Among those that share their place with
+    /// `SO_REUSEPORT`, a program chooses that the user has attached, which looks at the packet of
+    /// `asking`; or else the hash of the flow, so that a connection always meets the same one.
+    pub(crate) fn lookup_listener(
+        &self,
+        rcu: &rcu::Guard,
+        flow: &Flow,
+        asking: Option<&mut Asking<'_>>,
+    ) -> Option<SockRef<E>> {
         let hash = local_hash(flow.net, flow.lport);
-        let pick = flow.hash();
+        let mut link = best::<E>(rcu, flow, hash)?;
+        if let Some(chosen) = group::choose(rcu, link, flow.hash(), asking) {
+            return Some(chosen);
+        }
         loop {
-            let link = best::<E>(rcu, flow, hash, pick)?;
             if let Some(sk) = sock_ref_of(link) {
                 return Some(sk);
             }
@@ -95,44 +107,24 @@ impl<E: Protocol> Demux<E> {
             if link.is_listed() {
                 return None;
             }
+            link = best::<E>(rcu, flow, hash)?;
         }
     }
 }
 
-fn best<'r, E: Protocol>(
-    rcu: &'r rcu::Guard,
-    flow: &Flow,
-    hash: u32,
-    pick: u32,
-) -> Option<&'r Link> {
+fn best<'r, E: Protocol>(rcu: &'r rcu::Guard, flow: &Flow, hash: u32) -> Option<&'r Link> {
     let mut best: Option<(u32, &'r Link)> = None;
-    let mut equals = 1u32;
-    let mut consider = |link: &'r Link| {
-        // SAFETY: Links in this table are embedded in sockets, which the guard keeps from being
-        // freed; only atomics and constants are read.
-        let sk: &Sock<E> = unsafe { Sock::from_raw(sock_of::<E>(link)) };
-        let Some(score) = link.listener_key().and_then(|key| score(sk, &key, flow)) else {
-            return;
-        };
-        match best {
-            Some((highest, _)) if score < highest => {}
-            Some((highest, _)) if score == highest => {
-                equals = equals.saturating_add(1);
-                // The n-th equal takes over with a chance of one in n.
-                let draw = pick.wrapping_mul(0x9e37_79b1).rotate_left(equals & 31);
-                if sk.reuseport() && draw % equals == 0 {
+    LISTENERS.find(rcu, hash, |link| {
+        if link.is_listed() {
+            // SAFETY: Links in this table are embedded in sockets, which the guard keeps from
+            // being freed; only atomics and constants are read.
+            let sk: &Sock<E> = unsafe { Sock::from_raw(sock_of::<E>(link)) };
+            let score = link.listener_key().and_then(|key| score(sk, &key, flow));
+            if let Some(score) = score {
+                if best.is_none_or(|(highest, _)| score > highest) {
                     best = Some((score, link));
                 }
             }
-            Some(_) | None => {
-                equals = 1;
-                best = Some((score, link));
-            }
-        }
-    };
-    LISTENERS.find(rcu, hash, |link| {
-        if link.is_listed() {
-            consider(link);
         }
         false
     });

@@ -91,6 +91,10 @@ impl<E: Protocol> Sock<E> {
         reuse(newtcp_sk_reuse) -> bool, |reuse| reuse != 0;
         /// `SO_REUSEPORT`.
         reuseport(newtcp_sk_reuseport) -> bool;
+        /// It is in a group of sockets that share a port, maybe the only one.
+        is_grouped(newtcp_reuseport_is_grouped) -> bool;
+        /// `SO_INCOMING_CPU` is the processor that this runs on.
+        is_for_this_cpu(newtcp_sk_is_for_this_cpu) -> bool;
         /// The user who made the socket.
         uid(newtcp_sk_uid) -> u32;
         /// The pending error as a positive errno, 0 for none; stays pending.
@@ -163,6 +167,12 @@ impl<E: Protocol> Sock<E> {
     /// Packets of this socket travel in IPv6.
     pub(crate) fn sends_v6(&self) -> bool {
         self.is_v6() && !self.remote().ip.is_v4()
+    }
+
+    /// It takes a port that others have who share theirs with it (`SO_REUSEPORT`). One that has a
+    /// program to choose among listeners already, and with it a group, does not join another's.
+    pub(crate) fn joins_others(&self) -> bool {
+        self.reuseport() && !self.is_grouped()
     }
 
     /// The range that ports are picked from, both ends included.

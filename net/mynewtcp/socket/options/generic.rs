@@ -14,11 +14,8 @@ use crate::linux::state;
 
 const SO_ATTACH_FILTER: i32 = 26;
 const SO_TIMESTAMPING_OLD: i32 = 37;
-const SO_ATTACH_REUSEPORT_CBPF: i32 = 51;
-const SO_ATTACH_REUSEPORT_EBPF: i32 = 52;
 const SO_ZEROCOPY: i32 = 60;
 const SO_TIMESTAMPING_NEW: i32 = 65;
-const SO_DETACH_REUSEPORT_BPF: i32 = 68;
 
 /// Flags of SO_TIMESTAMPING.
 mod stamp {
@@ -37,10 +34,6 @@ pub(super) fn set(sk: &Sock, name: i32, value: OptIn<'_>) -> Result {
     match name {
         // The filter sees the headers, and can drop what the peer believes to have delivered.
         SO_ATTACH_FILTER if !sk.may_administer_net() => Err(EPERM),
-        // A hash alone says which of several listeners is meant; a program would not be asked.
-        SO_ATTACH_REUSEPORT_CBPF | SO_ATTACH_REUSEPORT_EBPF | SO_DETACH_REUSEPORT_BPF => {
-            Err(EOPNOTSUPP)
-        }
         SO_ZEROCOPY => set_zerocopy(sk, value),
         SO_TIMESTAMPING_OLD | SO_TIMESTAMPING_NEW => set_timestamping(sk, name, value),
         _ => sk.sol_setsockopt(name, value),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Edge-triggered events, signals and restarts, and the spreading of load over listeners.
+"""Edge-triggered events, signals and restarts.
 
 Each of these runs on TCP as it runs on NEW_TCP.
 """
@@ -19,8 +19,6 @@ from harness.registry import case, check, check_equal
 
 IN, OUT, RDHUP, ET, ONESHOT = (select.EPOLLIN, select.EPOLLOUT, select.EPOLLRDHUP,
                                select.EPOLLET, select.EPOLLONESHOT)
-SO_INCOMING_CPU = 49
-SO_ATTACH_REUSEPORT_CBPF, SO_ATTACH_REUSEPORT_EBPF, SO_DETACH_REUSEPORT_BPF = 51, 52, 68
 
 
 def watch(sock, events):
@@ -223,115 +221,3 @@ def sigio_to_the_owner(context):
     finally:
         for number, handler in zip((signal.SIGIO, signal.SIGURG), before):
             signal.signal(number, handler)
-
-
-def sharing(context, count):
-    """That many listeners on one port of side b."""
-    listeners = []
-    for _ in range(count):
-        sock = context.socket(context.link.b)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sock.bind(context.address(context.link.b, 7000))
-        sock.listen(512)
-        sock.setblocking(False)
-        listeners.append(sock)
-    return listeners
-
-
-def drain(context, listener):
-    """Accept and reset all that wait."""
-    count = 0
-    while True:
-        try:
-            context.abort(listener.accept()[0])
-        except BlockingIOError:
-            return count
-        count += 1
-
-
-@case(timeout=60)
-def load_is_spread(context):
-    """400 connections over four listeners: near a hundred each; a tuple keeps its listener."""
-    listeners = sharing(context, 4)
-    found = [0] * 4
-    for _ in range(400):
-        client = context.socket(context.link.a)
-        client.connect(context.address(context.link.b, 7000))
-        context.abort(client)
-    for number, listener in enumerate(listeners):
-        found[number] = drain(context, listener)
-    check_equal(sum(found), 400, "connections accepted")
-    # Four standard deviations of a fair draw are 35.
-    check(all(65 <= count <= 135 for count in found), f"the shares are {found}")
-    meets = set()
-    for _ in range(5):
-        client = context.socket(context.link.a)
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        client.bind(context.address(context.link.a, 7111))
-        client.connect(context.address(context.link.b, 7000))
-        context.abort(client)
-        meets |= {number for number, listener in enumerate(listeners)
-                  if drain(context, listener)}
-    check_equal(len(meets), 1, "listeners that one tuple meets")
-
-
-@case()
-def a_closed_listener_resets_its_queue(context):
-    """What waited at one of two listeners is reset; the other serves whoever comes then."""
-    listeners = sharing(context, 2)
-    clients = []
-    for _ in range(16):
-        client = context.socket(context.link.a)
-        client.connect(context.address(context.link.b, 7000))
-        clients.append(client)
-    listeners[0].close()
-    kept = drain(context, listeners[1])
-    check(0 < kept < 16, f"the other listener had {kept} of 16")
-    for client in clients:
-        context.wait_for(client, select.POLLERR | select.POLLHUP, "the reset")
-    for _ in range(8):
-        client = context.socket(context.link.a)
-        client.connect(context.address(context.link.b, 7000))
-        context.abort(client)
-    check_equal(drain(context, listeners[1]), 8, "connections of the listener that is left")
-
-
-@case(versions=(4,))
-def incoming_cpu_is_told(context):
-    """SO_INCOMING_CPU names a processor once something has come."""
-    client, server = context.connected()
-    client.sendall(b"x")
-    receive_exactly(server, 1)
-    check(0 <= server.getsockopt(socket.SOL_SOCKET, SO_INCOMING_CPU) < os.cpu_count(),
-          "SO_INCOMING_CPU is no processor")
-
-
-def attach_chooser(listener, number):
-    """The listener `number` of those that share the port is to get everything."""
-    # ret #number
-    program = ctypes.create_string_buffer(struct.pack("=HBBI", 6, 0, 0, number))
-    listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF,
-                        struct.pack("@HP", 1, ctypes.addressof(program)))
-
-
-@case(versions=(4,), families=("newtcp",))
-def a_filter_for_listeners_is_refused(context):
-    """Documentation/networking/mynewtcp/sockets-api.rst: a hash alone chooses."""
-    listener = sharing(context, 1)[0]
-    expect_error(errno.EOPNOTSUPP, "a program", attach_chooser, listener, 0)
-    for option in (SO_ATTACH_REUSEPORT_EBPF, SO_DETACH_REUSEPORT_BPF):
-        expect_error(errno.EOPNOTSUPP, f"option {option}", listener.setsockopt,
-                     socket.SOL_SOCKET, option, 0)
-
-
-@case(versions=(4,), families=("tcp",))
-def a_filter_picks_the_listener(context):
-    """SO_ATTACH_REUSEPORT_CBPF: the program's result is the listener's number."""
-    listeners = sharing(context, 2)
-    attach_chooser(listeners[0], 1)
-    for _ in range(8):
-        client = context.socket(context.link.a)
-        client.connect(context.address(context.link.b, 7000))
-        context.abort(client)
-    check_equal([drain(context, listener) for listener in listeners], [0, 8],
-                "what each listener got")

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """More scripts: what an option does to the calls after it, IPv6, and addresses of both kinds."""
 
+import itertools
 import socket
 import struct
 
-from .scripts import LOOK, SOL_IP, SOL_IPV6, SOL_SOCKET, SOL_TCP, WR, Script, connected, states
+from harness.bpf import Classic
+
+from .scripts import LOOK, RDWR, SOL_IP, SOL_IPV6, SOL_SOCKET, SOL_TCP, WR, Script, connected, states
 
 PEEK, WAITALL = socket.MSG_PEEK, socket.MSG_WAITALL
 ERRQUEUE, ZEROCOPY = socket.MSG_ERRQUEUE, 0x4000000
@@ -157,7 +160,55 @@ def saved_syns():
                 ("setsockopt", "s", SOL_TCP, saved, 1)))
 
 
+PROGRAM = Classic((0x06, 0))
+CLASSIC, EXTENDED, DETACH = 51, 52, 68
+
+
+def programs():
+    """Programs that choose among listeners: attached and detached in every state, and what a
+    socket with one may share."""
+    calls = tuple(step for way in (
+        (DETACH, 0), (CLASSIC, PROGRAM.option), (CLASSIC, PROGRAM.option), (DETACH, 0), (DETACH, 1),
+        (CLASSIC, 1), (CLASSIC, PROGRAM.option, 0), (CLASSIC, PROGRAM.option, 15),
+        (CLASSIC, bytes(16)), (EXTENDED, 9999), (EXTENDED, 1, 3), (EXTENDED, b"12345678"),
+        (DETACH, 0, 0), (DETACH, 0, 3), (DETACH, 0))
+        for step in (("setsockopt", "c", SOL_SOCKET, *way),))
+    share = ("setsockopt", "c", SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    stop = ("setsockopt", "c", SOL_SOCKET, socket.SO_REUSEPORT, 0)
+    for version in (4, 6):
+        for state, way in states(version).items():
+            yield Script(f"program {state} {version}", way + calls)
+            yield Script(f"program {state} late {version}", way + (share,) + calls)
+            early = [[step, share] if step[:2] == ("socket", "c") else [step] for step in way]
+            steps = tuple(itertools.chain(*early))
+            yield Script(f"program {state} early {version}", steps + calls)
+            yield Script(f"program {state} shy {version}", steps + (stop,) + calls)
+            yield Script(f"program {state} again {version}", steps + (
+                ("setsockopt", "c", SOL_SOCKET, CLASSIC, PROGRAM.option),
+                ("shutdown", "c", RDWR)) + calls + (("listen", "c", 1),) + calls)
+        yield from sharing(version)
+
+
+def sharing(version):
+    """Two sockets on one port, one of which has a program at some time."""
+    places = (f"{version}:lo:0", f"{version}:any:0")
+    for (one, other), moment, who in itertools.product(
+            itertools.product(places, places), ("bind", "listen", "end"), "ab"):
+        steps = [("socket", name, version) for name in "ab"]
+        steps += [("setsockopt", name, SOL_SOCKET, socket.SO_REUSEPORT, 1) for name in "ab"]
+        for name, call in ("a", ("bind", "a", one)), ("a", ("listen", "a", 1)), (
+                "b", ("bind", "b", other)), ("b", ("listen", "b", 1)):
+            if (name, call[0]) == (who, moment):
+                steps.append(("setsockopt", name, SOL_SOCKET, CLASSIC, PROGRAM.option))
+            steps.append(call)
+        if moment == "end":
+            steps.append(("setsockopt", who, SOL_SOCKET, CLASSIC, PROGRAM.option))
+        steps += [("setsockopt", name, SOL_SOCKET, DETACH, 0) for name in "ba"]
+        yield Script(f"program {moment} {who} {one} {other}", (*steps, ("close", "a"), (
+            "setsockopt", "b", SOL_SOCKET, DETACH, 0)))
+
+
 def more_scripts():
     """All of these."""
     return [*peek_offset(), *low_water(), *lingering(), *ports(), *error_queue(), *six(),
-            *streams(), *control(), *stamps_of_sending(), *saved_syns()]
+            *streams(), *control(), *stamps_of_sending(), *saved_syns(), *programs()]
