@@ -31,6 +31,7 @@ use crate::linux::demux::{
 };
 use crate::linux::mini::Mini;
 use crate::linux::skb::SkBuff;
+use crate::mib::Event;
 
 pub(crate) mod lingering;
 pub(crate) mod ports;
@@ -102,11 +103,22 @@ pub(crate) fn forget_requests_of(listener: &Sock) {
     });
 }
 
+/// Ends a connection in TIME-WAIT before its time.
+pub(crate) fn kill_time_wait(waiting: &TimeWaitRef) {
+    if let Some(port) = take_out(waiting) {
+        port.namespace().note(Event::TimeWaitKilled);
+    }
+}
+
 /// Forgets a connection in TIME-WAIT. Its port is free at once.
 pub(crate) fn forget_time_wait(waiting: &TimeWaitRef) {
+    drop(take_out(waiting));
+}
+
+/// Takes it out of the table, and its port to whoever comes first.
+fn take_out(waiting: &TimeWaitRef) -> Option<HeldPort> {
     waiting.remove();
-    let port = waiting.lock().port.take();
-    drop(port);
+    waiting.lock().port.take()
 }
 
 /// The socket wants to connect where a connection in TIME-WAIT stands. If that may be taken over

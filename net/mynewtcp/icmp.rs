@@ -60,6 +60,7 @@ fn note(error: &IcmpError<'_>, event: Event) {
 
 fn to_sock(sk: &SockRef, error: &IcmpError<'_>) {
     if error.is_too_far(sk) {
+        note(error, Event::MinTtlDrop);
         return;
     }
     // A message that comes while a process works on the socket is lost, like any packet may be;

@@ -171,7 +171,11 @@ pub(crate) fn reset(skb: &SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &
 /// Gives a segment to the socket that it is for, now or when its owner lets go of it.
 fn hand_over(sk: &SockRef, mut skb: SkBuff, namespace: &Namespace, segment: &Segment) {
     if let Err(why) = rx::accept(sk, &mut skb, u32::from(segment.header_len)) {
-        namespace.note(Event::Filtered);
+        namespace.note(if why == reason::MIN_HOPS {
+            Event::MinTtlDrop
+        } else {
+            Event::Filtered
+        });
         skb.drop_with(why);
         return;
     }

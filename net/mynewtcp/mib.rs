@@ -30,6 +30,8 @@ pub(crate) enum Event {
     NoPorts,
     /// Segments that a filter or a security policy dropped.
     Filtered,
+    /// Segments that came from further away than the user allows (`TCPMinTTLDrop`).
+    MinTtlDrop,
     /// Segments dropped because the socket's owner did not keep up (`TCPBacklogDrop`).
     BacklogDrop,
     /// SYNs and final acknowledgments dropped because the accept queue was full
@@ -70,10 +72,15 @@ pub(crate) enum Event {
     AckSkippedTimeWait,
     /// Connections in TIME-WAIT that connect took over (`TWRecycled`).
     TimeWaitRecycled,
+    /// Connections in TIME-WAIT that something else ended before their time (`TWKilled`).
+    TimeWaitKilled,
     /// Connections reset because there were too many without a user (`TCPAbortOnMemory`).
     AbortOnMemory,
     /// Connections reset because nobody waits for the peer's FIN (`TCPAbortOnLinger`).
     AbortOnLinger,
+    /// Delayed acknowledgments whose timer found that a process had the socket
+    /// (`DelayedACKLocked`).
+    DelayedAckLocked,
     /// Segments for connections in TIME-WAIT with an old timestamp (`PAWSTimewait`).
     PawsTimeWait,
     /// Segments for half-open connections that echo what we never sent (`TSEcrRejected`).
@@ -90,6 +97,7 @@ impl Event {
         (Self::InCsumErrors, "InCsumErrors"),
         (Self::NoPorts, "NoPorts"),
         (Self::Filtered, "Filtered"),
+        (Self::MinTtlDrop, "MinTTLDrop"),
         (Self::BacklogDrop, "BacklogDrop"),
         (Self::ListenOverflows, "ListenOverflows"),
         (Self::ListenDrops, "ListenDrops"),
@@ -108,8 +116,10 @@ impl Event {
         (Self::AckSkippedSynRecv, "ACKSkippedSynRecv"),
         (Self::AckSkippedTimeWait, "ACKSkippedTimeWait"),
         (Self::TimeWaitRecycled, "TWRecycled"),
+        (Self::TimeWaitKilled, "TWKilled"),
         (Self::AbortOnMemory, "AbortOnMemory"),
         (Self::AbortOnLinger, "AbortOnLinger"),
+        (Self::DelayedAckLocked, "DelayedACKLocked"),
         (Self::PawsTimeWait, "PAWSTimewait"),
         (Self::TsEcrRejected, "TSEcrRejected"),
     ];
@@ -176,7 +186,8 @@ const ENGINE_NAMES: [(Counter, &str); Counter::COUNT] = [
     (Counter::ReceiveRefused, "ReceiveRefused"),
     (Counter::BeyondWindow, "BeyondWindow"),
     (Counter::DuplicateData, "DuplicateData"),
-    (Counter::PawsRejected, "PawsRejected"),
+    (Counter::PawsActive, "PAWSActive"),
+    (Counter::PawsEstab, "PAWSEstab"),
     (Counter::PawsOldAck, "PAWSOldAck"),
     (Counter::SynChallenges, "SYNChallenge"),
     (Counter::ChallengeAcks, "ChallengeAcks"),

@@ -157,6 +157,11 @@ impl HeldPort {
             key,
         })
     }
+
+    /// Where it is held.
+    pub(crate) fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
 }
 
 impl Drop for HeldPort {

@@ -20,6 +20,7 @@ use crate::engine::event::Event;
 use crate::engine::listener::TimeWait;
 use crate::engine::send::pacing::PacingLimits;
 use crate::engine::time::Instant;
+use crate::engine::timers::Timer;
 use crate::engine::wire::Transmit;
 use crate::error;
 use crate::linux::sock::{
@@ -241,6 +242,20 @@ pub(crate) fn on_timer(sk: &mut Locked<'_>) {
     doubt_route(sk);
     doubt_orphan(sk);
     drive(sk);
+}
+
+/// The same, when the process that had the socket lets go of it.
+pub(crate) fn on_late_timer(sk: &mut Locked<'_>) {
+    let now = now();
+    let endpoint = sk.endpoint();
+    let late = endpoint
+        .connection()
+        .and_then(|connection| connection.deadline_of(Timer::DelayedAck))
+        .is_some_and(|at| at <= now);
+    if late {
+        endpoint.namespace.note(mib::Event::DelayedAckLocked);
+    }
+    on_timer(sk);
 }
 
 /// A connection without a user that gets no answer goes first when there are too many of them.

@@ -219,6 +219,10 @@ impl Protocol for Endpoint {
         drive::on_timer(sk);
     }
 
+    fn on_late_timer(sk: &mut Locked<'_>) {
+        drive::on_late_timer(sk);
+    }
+
     fn on_release(sk: &mut Locked<'_>) {
         if let Some(mtu) = sk.shared().take_pending_mtu() {
             icmp::path_narrowed(sk, mtu);
@@ -258,7 +262,7 @@ impl Protocol for Endpoint {
 
     #[cfg(CONFIG_MY_NEWTCP_DIAG)]
     fn forget_time_wait(waiting: &TimeWaitRef) {
-        demux::forget_time_wait(waiting);
+        demux::kill_time_wait(waiting);
     }
 
     fn memory_free(sk: &Sock, wake: bool) -> bool {

@@ -102,8 +102,10 @@ pub enum Counter {
     BeyondWindow,
     /// Segments with no new octet (`TCPDSACKOldSent` counts their kin).
     DuplicateData,
+    /// Answers to a SYN that echo a timestamp it never had (`PAWSActive`).
+    PawsActive,
     /// Segments dropped because their timestamp was old (`PAWSEstab`).
-    PawsRejected,
+    PawsEstab,
     /// Old acknowledgments without data, by their timestamp (`PAWSOldAck`).
     PawsOldAck,
     /// SYNs inside of connections (`TCPSYNChallenge`).

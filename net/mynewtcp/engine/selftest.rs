@@ -70,6 +70,7 @@ vectors! {
     handshake::half_open_repeats_then_gives_up,
     handshake::half_open_is_reset,
     handshake::options_need_both_sides,
+    handshake::echo_of_a_later_syn_only,
     handshake::icmp_ends_an_attempt_only,
     data::both_ways,
     data::numbers_wrap,

@@ -81,11 +81,11 @@ pub(crate) fn receive(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
         Some(Entry::Request(request)) => to_half_open(sk, &request, skb, segment),
         Some(Entry::TimeWait(waiting)) => match verdict_again(sk, &waiting, segment) {
             TimeWaitVerdict::Reuse { iss_floor } => {
-                demux::forget_time_wait(&waiting);
+                demux::kill_time_wait(&waiting);
                 on_syn(sk, skb, segment, Some(iss_floor));
             }
             TimeWaitVerdict::Forget => {
-                demux::forget_time_wait(&waiting);
+                demux::kill_time_wait(&waiting);
                 skb.drop_with(reason::TIME_WAIT);
             }
             TimeWaitVerdict::Drop | TimeWaitVerdict::Limited | TimeWaitVerdict::Ack(_) => {
@@ -350,7 +350,7 @@ fn count_sent(listener: &Sock, transmit: &Transmit) {
 fn note_clock_fault(sk: &mut Locked<'_>, fault: ClockFault) {
     match fault {
         ClockFault::Missing => {}
-        ClockFault::Old => sk.endpoint().namespace.count(Counter::PawsRejected, 1),
+        ClockFault::Old => sk.endpoint().namespace.count(Counter::PawsEstab, 1),
         ClockFault::Echo => note(sk, Event::TsEcrRejected),
     }
 }

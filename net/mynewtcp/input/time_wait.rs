@@ -63,7 +63,7 @@ pub(crate) fn receive(
     match verdict(waiting, segment, namespace) {
         TimeWaitVerdict::Drop => {}
         TimeWaitVerdict::Limited => namespace.note(Event::AckSkippedTimeWait),
-        TimeWaitVerdict::Forget => demux::forget_time_wait(waiting),
+        TimeWaitVerdict::Forget => demux::kill_time_wait(waiting),
         TimeWaitVerdict::Ack(transmit) => {
             if rx.may_reply(&skb) {
                 acknowledge(&skb, rx, namespace, &transmit);

@@ -158,6 +158,9 @@ pub(crate) trait Protocol: Send + Sized + Unpin + 'static {
     fn receive_locked(sk: &mut Locked<'_, Self>, skb: SkBuff);
     /// The timer has gone off, maybe early.
     fn on_timer(sk: &mut Locked<'_, Self>);
+
+    /// The same, after a process had the socket when it went off.
+    fn on_late_timer(sk: &mut Locked<'_, Self>);
     /// A process is about to release the socket.
     fn on_release(_sk: &mut Locked<'_, Self>) {}
 

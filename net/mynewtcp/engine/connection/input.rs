@@ -134,7 +134,7 @@ impl Connection {
                 let why = if late {
                     Counter::PawsOldAck
                 } else {
-                    Counter::PawsRejected
+                    Counter::PawsEstab
                 };
                 cx.shell.count(why, 1);
                 self.acknowledge_unacceptable(cx, segment, Counter::AckSkippedPaws);

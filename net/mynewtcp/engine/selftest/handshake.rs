@@ -195,6 +195,43 @@ pub fn half_open_is_reset() -> Outcome {
     )
 }
 
+/// An answer to our SYN may echo the timestamp of any SYN that was sent, or none. One that echoes
+/// anything else is for another connection: it is reset, and a reset is not believed.
+pub fn echo_of_a_later_syn_only() -> Outcome {
+    for (shift, taken) in [(-1i32, false), (0, true), (1000, true), (1001, false)] {
+        let mut end = connecting(Config::DEFAULT)?;
+        let syn = end.transmit("no SYN")?;
+        let first = syn.options.timestamps.ok_or("no timestamp")?.val;
+        end.silent("more than a SYN")?;
+        end.wait()?;
+        end.transmit("no second SYN")?;
+        let echo = Timestamps {
+            val: 1,
+            ecr: first.wrapping_add_signed(shift),
+        };
+        if !taken {
+            let mut reset = segment(Control::Rst, IRS, Some(ISS.plus(1)), 0);
+            reset.options.timestamps = Some(echo);
+            end.receive(&reset);
+            end.silent("a reset was answered")?;
+        }
+        let mut answer = segment(Control::Syn, IRS, Some(ISS.plus(1)), 0);
+        answer.options.timestamps = Some(echo);
+        end.receive(&answer);
+        let reply = end.transmit("no reply")?;
+        if taken {
+            end.is_in(StateName::Established, "an honest echo was not believed")?;
+        } else {
+            ensure(
+                reply.control == Control::Rst && reply.seq == ISS.plus(1),
+                "a wrong echo was not reset",
+            )?;
+            end.is_in(StateName::SynSent, "a wrong echo was believed")?;
+        }
+    }
+    Ok(())
+}
+
 /// An option that one side does not offer is not used.
 pub fn options_need_both_sides() -> Outcome {
     let mut end = connecting(Config::DEFAULT)?;

@@ -49,6 +49,11 @@ impl Patience {
         }
     }
 
+    /// What the last [`waiting_since`](Self::waiting_since) said, if something was owed.
+    pub(crate) fn owes_since(&self) -> Option<Instant> {
+        (self.waiting_since != Instant::ZERO).then_some(self.waiting_since)
+    }
+
     /// Since when there has been no progress: SND.UNA is `una` now, or nothing is owed.
     pub(crate) fn waiting_since(&mut self, now: Instant, una: Option<SeqNum>) -> Instant {
         match una {

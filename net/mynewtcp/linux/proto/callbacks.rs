@@ -233,7 +233,7 @@ pub(super) unsafe extern "C" fn release_cb<E: Protocol>(sk: *mut b::sock) {
     // SAFETY: The socket is live.
     let deferred = unsafe { b::newtcp_tsq_test_and_clear(sk, TIMER_DEFERRED) };
     if deferred {
-        E::on_timer(&mut locked);
+        E::on_late_timer(&mut locked);
     }
     E::on_release(&mut locked);
     // SAFETY: Locked.

@@ -100,7 +100,7 @@ reasons! {
     "stranger", "forged segments that are challenged",
         |v| v.count(Counter::ChallengeAcks) > 1 && v.count(Counter::OutSegs) > 4;
     "old-timestamps", "segments that PAWS rejects",
-        |v| v.count(Counter::PawsRejected) > 0;
+        |v| v.count(Counter::PawsEstab) > 0;
     "mtu", "a path whose MTU shrinks while data is under way",
         |v| v.times("\nmtu ") > 0 && v.count(Counter::RetransSegs) > 0 && v.is_plain();
     "icmp", "a router that reports errors",

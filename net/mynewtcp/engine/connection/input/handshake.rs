@@ -13,7 +13,10 @@ use crate::engine::config::{
 use crate::engine::connection::input::Step;
 use crate::engine::connection::Connection;
 use crate::engine::counters::Counter;
-use crate::engine::recv::PeerClock;
+use crate::engine::recv::{
+    timestamp_clock,
+    PeerClock, //
+};
 use crate::engine::send::Send;
 use crate::engine::seq::{
     SeqNum,
@@ -53,12 +56,37 @@ impl Connection {
             }
             None => false,
         };
+        if acknowledged && self.echoes_the_unsent(cx, segment) {
+            cx.shell.count(Counter::PawsActive, 1);
+            if segment.control != Control::Rst {
+                self.reply_reset(self.snd.nxt);
+            }
+            return;
+        }
         match (segment.control, acknowledged) {
             (Control::Rst, true) => self.on_reset(cx),
             (Control::Syn, true) => self.on_syn_ack(cx, segment),
             (Control::Syn, false) => self.on_crossing_syn(cx, segment),
             (Control::Rst, false) | (Control::None | Control::Fin, _) => {}
         }
+    }
+
+    /// The segment answers our SYN, but echoes a timestamp from before the first one or from the
+    /// future: it answers the SYN of an earlier connection, or is forged.
+    fn echoes_the_unsent<S: Shell>(&self, cx: &Context<'_, S>, segment: &Segment) -> bool {
+        let Some(ts) = segment.options.timestamps else {
+            return false;
+        };
+        let first = match self.snd.patience.owes_since() {
+            Some(at) => at.min(self.snd.control_sent_at),
+            None => self.snd.control_sent_at,
+        };
+        let oldest = timestamp_clock(first, self.ts_offset);
+        let newest = timestamp_clock(cx.now, self.ts_offset);
+        // Some stacks echo nothing in a SYN-ACK.
+        cx.config.timestamps
+            && ts.ecr != 0
+            && ts.ecr.wrapping_sub(oldest) > newest.wrapping_sub(oldest)
     }
 
     fn reply_reset(&mut self, seq: SeqNum) {

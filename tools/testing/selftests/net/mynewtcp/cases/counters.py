@@ -4,6 +4,7 @@
 from pathlib import Path
 
 import recipes.edges
+import recipes.held
 import recipes.receiver
 import recipes.repair  # noqa: F401
 from harness.knobs import counters
@@ -30,13 +31,13 @@ SIMULATED = {
 CASES = "tools/testing/selftests/net/mynewtcp/cases"
 # Moved by cases of their own: file and test by counter.
 ELSEWHERE = {
+    "DelayedACKLocked": (f"{CASES}/held.py", "delayed_ack_is_late"),
     "MemoryPressures": (f"{CASES}/memory_rows.py", "above_pressure"),
 }
 # Counters that nothing moves exactly, and why.
 UNMOVED = {
     "MemoryPressuresChrono": "counts milliseconds; above_pressure sees it grow",
     "MemoryRefused": "every retry of a writer counts; above_pressure sees it grow",
-    "BacklogDrop": "takes a process that holds a socket's lock while the backlog fills",
 }
 # What the file tells of the host besides counters.
 LEVELS = {"MemPages", "Sockets"}

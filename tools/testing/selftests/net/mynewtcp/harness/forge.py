@@ -182,6 +182,10 @@ class Ear:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
             self.sock.bind((side.device, self.ETH_P_ALL))
 
+    def _is_ours(self, packet):
+        return (packet[0] >> 4 == self.version and packet[self.PROTOCOL_OFFSET[self.version]]
+                == self.context.family.ip_protocol)
+
     def hear(self, wanted, what, seconds=10.0):
         """(IP packet, segment) of the family's next segment that the predicate wants."""
         deadline = time.monotonic() + seconds * self.context.scale
@@ -190,12 +194,21 @@ class Ear:
             if left <= 0 or not select.select([self.sock], [], [], left)[0]:
                 raise Failure(f"waited {seconds * self.context.scale:.0f} s in vain for {what}")
             packet = self.sock.recv(65536)
-            if (packet[0] >> 4 != self.version or packet[self.PROTOCOL_OFFSET[self.version]]
-                    != self.context.family.ip_protocol):
+            if not self._is_ours(packet):
                 continue
             segment = parse(packet[self.HEADER_BYTES[self.version]:])
             if wanted(segment):
                 return packet, segment
+
+
+    def already(self):
+        """The family's segments that have passed and were not listened to."""
+        found = []
+        while select.select([self.sock], [], [], 0)[0]:
+            packet = self.sock.recv(65536)
+            if self._is_ours(packet):
+                found.append(parse(packet[self.HEADER_BYTES[self.version]:]))
+        return found
 
 
 class Stranger:

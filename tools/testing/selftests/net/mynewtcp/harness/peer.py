@@ -9,10 +9,12 @@ import errno
 import socket
 import struct
 
-from .forge import ACK, SYN, Builder, Ear
+from .forge import ACK, SYN, Builder, Ear, ones_complement
 from .registry import check_equal
 
 ETHERTYPE = {4: 0x0800, 6: 0x86dd}
+# Type and code of ICMP.
+PORT_UNREACHABLE = 3, 3
 MSS, SACK_PERMITTED, SACK, NO_OPERATION, TIMESTAMPS = 2, 4, 5, 1, 8
 SO_SNDBUFFORCE = 32
 ISS = 1_000_000
@@ -55,6 +57,19 @@ class Wire:
         self.ear.sock.sendto(packet or self.builder.packet(raw),
                              (self.side.device, ETHERTYPE[self.version], 0, 0,
                               bytes.fromhex(self.target.mac.replace(":", ""))))
+
+    def complain(self, segment, shift):
+        """Port unreachable, over IPv4, from b's own address, quoting that segment of a's."""
+        back = Builder(4, self.builder.protocol, self.target.address(4),
+                       self.context.link.SILENT[4])
+        quoted = back.packet(back.build(segment.source_port, segment.port,
+                                        seq=segment.seq + shift, ack=segment.ack,
+                                        flags=segment.flags))[:28]
+        message = struct.pack(">BBHI", *PORT_UNREACHABLE, 0, 0) + quoted
+        message = (message[:2] + (0xffff - ones_complement(message)).to_bytes(2, "big")
+                   + message[4:])
+        icmp = Builder(4, socket.IPPROTO_ICMP, self.side.address(4), self.target.address(4))
+        self.put(None, icmp.packet(message))
 
     def segment(self, *fields, **more):
         """Build one and send it."""
@@ -113,6 +128,10 @@ class Peer(Wire):
         if found.timestamps:
             self.echo = found.timestamps[0]
         return found
+
+    def heard_already(self):
+        """How many segments from a have passed that nobody listened to."""
+        return sum(one.port == self.PORT for one in self.ear.already())
 
     def at(self, segment):
         """Where a segment's data begins, counted from the first octet."""

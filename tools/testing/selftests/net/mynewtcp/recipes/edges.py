@@ -8,9 +8,9 @@ import select
 import socket
 import struct
 
-from cases.icmp import PORT_UNREACHABLE
+from harness import diag
 from harness.context import expect_error, receive_exactly
-from harness.forge import ACK, FIN, PSH, RST, SYN, Builder, Forge, ones_complement
+from harness.forge import ACK, FIN, PSH, RST, SYN, Forge, timestamps_option
 from harness.knobs import host_knob, set_knob
 from harness.peer import ISS, Caller, Peer, Wire
 from recipes import recipe
@@ -18,6 +18,7 @@ from recipes import recipe
 CLOSED = 7900
 SOL_TCP, TCP_LINGER2, TCP_DEFER_ACCEPT, TCP_USER_TIMEOUT = 6, 8, 9, 18
 SO_ATTACH_FILTER = 26
+IP_MINTTL = 21
 FIN_WAIT2 = 5
 STAMPS = struct.pack(">BBBBII", 1, 1, 8, 10, 5000, 0)
 
@@ -159,6 +160,32 @@ def filtered(context):
     fence(context)
 
 
+@recipe(MinTTLDrop=2, Filtered=0)
+def too_far(context):
+    """IP_MINTTL, and segments that have come further."""
+    peer = Peer(context)
+    peer.client.setsockopt(socket.IPPROTO_IP, IP_MINTTL, 255)
+    for _ in range(2):
+        peer.send(flags=ACK | PSH, payload=b"too far")
+    fence(context)
+
+
+@recipe(PAWSActive=3, OutRsts=2, AttemptFails=0)
+def wrong_echo(context):
+    """Answers to a SYN that echo what it never had: two are reset, a reset is dropped."""
+    wire = Wire(context)
+    client = context.socket(context.link.a)
+    client.setblocking(False)
+    client.connect_ex((context.link.SILENT[4], 7001))
+    _, syn = wire.ear.hear(lambda one: one.port == 7001, "the SYN")
+    value = syn.timestamps[0]
+    for flags, echo in ((SYN | ACK, value - 1), (SYN | ACK, value + 100_000),
+                        (RST | ACK, value - 1)):
+        wire.segment(7001, syn.source_port, seq=ISS, ack=syn.seq + 1, flags=flags,
+                     options=timestamps_option(5000, echo & 0xffffffff))
+    fence(context)
+
+
 def timed_wait(context, clock=None):
     """A connection that side a has closed first, and that is in TIME-WAIT."""
     peer = Peer(context, clock=clock)
@@ -194,7 +221,41 @@ def time_wait_full(context):
     timed_wait(context)
 
 
-@recipe(TWRecycled=1, ActiveOpens=2)
+@recipe(TWKilled=1, TimeWaits=1, TWRecycled=0)
+def time_wait_reset(context):
+    """A reset ends TIME-WAIT if RFC 1337 is not heeded."""
+    set_knob(context, context.link.a, "rfc1337", 0)
+    timed_wait(context).send(seq=1, flags=RST)
+    fence(context)
+
+
+@recipe(TWKilled=1, TimeWaits=1)
+def time_wait_destroyed(context):
+    """SOCK_DESTROY ends TIME-WAIT."""
+    timed_wait(context)
+    link = context.link
+    found, = diag.dump(link.a.ns, context.family, socket.AF_INET, 1 << diag.TIME_WAIT)
+    diag.destroy(link.a.ns, context.family, socket.AF_INET, found.ident)
+
+
+@recipe(TWKilled=1, TimeWaits=1, PassiveOpens=2, TWRecycled=0)
+def time_wait_ends_by_syn(context):
+    """A SYN in TIME-WAIT begins the next connection."""
+    listener = context.listener(context.link.a, 7000)
+    caller = Caller(context)
+    caller.call(1024)
+    answer = caller.answered(1024)
+    caller.complete(1024, answer)
+    context.accept(listener).close()
+    first = answer.seq + 1
+    caller.segment(1024, 7000, seq=ISS, ack=first + 1, flags=FIN | ACK)
+    fence(context)
+    caller.segment(1024, 7000, seq=ISS + 9, flags=SYN)
+    caller.segment(1024, 7000, seq=ISS + 10, ack=caller.answered(1024).seq + 1, flags=ACK)
+    context.accept(listener)
+
+
+@recipe(TWRecycled=1, ActiveOpens=2, TWKilled=0)
 def time_wait_recycled(context):
     """A port that was asked for, in TIME-WAIT."""
     link = context.link
@@ -244,7 +305,7 @@ def syn_ack_again(context):
     caller.segment(1024, 7000, seq=ISS, flags=RST)
 
 
-@recipe(TSEcrRejected=1, PawsRejected=1, PassiveOpens=0)
+@recipe(TSEcrRejected=1, PAWSEstab=1, PassiveOpens=0)
 def half_open_clock(context):
     """The last segment of a handshake echoes a timestamp never sent, or has an old one."""
     context.listener(context.link.a, 7000)
@@ -319,20 +380,6 @@ def flood_without_cookies(context):
     flooded(context, 0)
 
 
-def complain(wire, segment, shift):
-    """Port unreachable, quoting that segment; b's own address is the router's."""
-    back = Builder(4, wire.builder.protocol, wire.target.address(4),
-                   wire.context.link.SILENT[4])
-    quoted = back.packet(back.build(segment.source_port, segment.port,
-                                    seq=segment.seq + shift, ack=segment.ack,
-                                    flags=segment.flags))[:28]
-    kind, code = PORT_UNREACHABLE[4]
-    message = struct.pack(">BBHI", kind, code, 0, 0) + quoted
-    message = message[:2] + (0xffff - ones_complement(message)).to_bytes(2, "big") + message[4:]
-    icmp = Builder(4, socket.IPPROTO_ICMP, wire.side.address(4), wire.target.address(4))
-    wire.put(None, icmp.packet(message))
-
-
 @recipe(OutOfWindowIcmps=2, StrayIcmps=0)
 def icmp_out_of_window(context):
     """ICMP errors that quote what is not under way."""
@@ -340,7 +387,7 @@ def icmp_out_of_window(context):
     peer.client.sendall(b"under way")
     sent = peer.hear_data(0)
     for shift in (-1, 1000):
-        complain(peer, sent, shift)
+        peer.complain(sent, shift)
     fence(context)
 
 
@@ -350,7 +397,7 @@ def icmp_stray(context):
     peer = Peer(context)
     segment = peer.syn
     segment.source_port = 4
-    complain(peer, segment, 0)
+    peer.complain(segment, 0)
     fence(context)
 
 

@@ -91,7 +91,7 @@ def challenges(context):
     fence(context)
 
 
-@recipe(PawsRejected=2, ACKSkippedPAWS=2, PAWSOldAck=1)
+@recipe(PAWSEstab=2, ACKSkippedPAWS=2, PAWSOldAck=1)
 def old_timestamps(context):
     """Three segments with an old timestamp; one of them is an acknowledgment that came late."""
     peer = quiet(context, clock=7000)
