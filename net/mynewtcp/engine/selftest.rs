@@ -96,6 +96,8 @@ vectors! {
     congestion::pacing_spreads_data_out,
     close::active_then_time_wait,
     close::passive_needs_no_time_wait,
+    close::fin_answers_fin,
+    close::repeated_fin_is_acknowledged_at_once,
     close::simultaneous,
     close::half_closed_side_still_receives,
     close::fin_in_front_of_data_waits,

@@ -200,6 +200,27 @@ impl AckPolicy {
         }
     }
 
+    /// The peer's FIN has arrived in order and RCV.NXT is `nxt` now. Returns when the
+    /// acknowledgment is due at the latest, if it may wait. Like Linux' TCP it waits also while
+    /// acknowledgments go at once: the peer sends nothing more that they could speed up.
+    #[must_use]
+    pub(crate) fn on_fin(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        pace: Pace,
+        nxt: SeqNum,
+    ) -> Option<Instant> {
+        let full = u32::from(self.peer_mss);
+        if self.is_now() || nxt.distance_from(self.last_sent) >= full.saturating_mul(2) {
+            self.now();
+            return None;
+        }
+        self.interactive = true;
+        self.urgency = Urgency::Delayed;
+        Some(now.after(self.delay(config, pace)))
+    }
+
     /// The user has read what there was, has not answered it, and waits for more.
     pub(crate) fn on_reader_waits(&mut self) {
         if self.promised && self.urgency == Urgency::Delayed {

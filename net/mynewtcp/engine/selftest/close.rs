@@ -26,14 +26,22 @@ fn pair() -> Result<Pair, &'static str> {
     Pair::connected(&Config::DEFAULT, ISS, IRS)
 }
 
+/// The user of `b` does not answer the FIN, so that its acknowledgment goes alone in the end.
+fn acknowledge_fin(pair: &mut Pair) -> Outcome {
+    pair.a.is_in(StateName::FinWait1, "not FIN-WAIT-1")?;
+    pair.b.wait()?;
+    pair.exchange(|_| false)?;
+    pair.a.is_in(StateName::FinWait2, "not FIN-WAIT-2")
+}
+
 /// RFC 9293, figure 12: who closes first waits.
 pub fn active_then_time_wait() -> Outcome {
     let mut pair = pair()?;
     shut_down(&mut pair.a)?;
     pair.a.is_in(StateName::FinWait1, "not FIN-WAIT-1")?;
     pair.exchange(|_| false)?;
-    pair.a.is_in(StateName::FinWait2, "not FIN-WAIT-2")?;
     pair.b.is_in(StateName::CloseWait, "not CLOSE-WAIT")?;
+    acknowledge_fin(&mut pair)?;
     shut_down(&mut pair.b)?;
     pair.exchange(|_| false)?;
     ensure(pair.a.told.time_wait && pair.a.told.closed, "no TIME-WAIT")?;
@@ -52,6 +60,12 @@ pub fn passive_needs_no_time_wait() -> Outcome {
     let mut end = End::established()?;
     end.receive(&segment(Control::Fin, IRS.plus(1), Some(ISS.plus(1)), 0));
     end.is_in(StateName::CloseWait, "not CLOSE-WAIT")?;
+    end.silent("the user was given no time to answer")?;
+    let waited = end.wait()?;
+    ensure(
+        waited <= end.config.delack_max,
+        "the FIN is acknowledged too late",
+    )?;
     let ack = end.transmit("the FIN is not acknowledged")?;
     ensure(ack.ack == Some(IRS.plus(2)), "wrong acknowledgment")?;
     end.write(10)?;
@@ -65,6 +79,31 @@ pub fn passive_needs_no_time_wait() -> Outcome {
     end.receive_ack(11);
     end.is_in(StateName::Closed, "not CLOSED")?;
     ensure(!end.told.time_wait, "TIME-WAIT on the wrong side")
+}
+
+/// A user who closes when the peer has does so in one segment.
+pub fn fin_answers_fin() -> Outcome {
+    let mut end = End::established()?;
+    end.receive(&segment(Control::Fin, IRS.plus(1), Some(ISS.plus(1)), 0));
+    end.silent("the FIN is acknowledged alone")?;
+    end.with(|connection, cx| connection.close(cx));
+    let fin = end.transmit("no FIN")?;
+    ensure(
+        fin.control == Control::Fin && fin.ack == Some(IRS.plus(2)),
+        "the FIN does not acknowledge the other",
+    )?;
+    end.silent("the FIN is acknowledged twice")
+}
+
+/// A FIN sent again was not acknowledged in time.
+pub fn repeated_fin_is_acknowledged_at_once() -> Outcome {
+    let mut end = End::established()?;
+    let fin = segment(Control::Fin, IRS.plus(1), Some(ISS.plus(1)), 0);
+    end.receive(&fin);
+    end.silent("the FIN is acknowledged alone")?;
+    end.receive(&fin);
+    let ack = end.transmit("the FIN is not acknowledged")?;
+    ensure(ack.ack == Some(IRS.plus(2)), "wrong acknowledgment")
 }
 
 /// RFC 9293, figure 13.
@@ -138,7 +177,7 @@ pub fn orphan_does_not_wait_for_ever() -> Outcome {
     let mut pair = pair()?;
     pair.a.with(|connection, cx| connection.close(cx));
     pair.exchange(|_| false)?;
-    pair.a.is_in(StateName::FinWait2, "not FIN-WAIT-2")?;
+    acknowledge_fin(&mut pair)?;
     let passed = pair.a.wait()?;
     ensure(passed == pair.a.config.fin_timeout, "wrong time")?;
     ensure(pair.a.told.closed, "still there")

@@ -187,7 +187,9 @@ impl Connection {
             if fin == self.rcv.nxt || (fin.after(self.rcv.nxt) && fin.before(edge)) {
                 self.rcv.fin = Some(fin);
             }
-            self.rcv.ack.now();
+            if fin != self.rcv.nxt {
+                self.rcv.ack.now();
+            }
         }
         let early = cx.config.has(Fault::FinOvertakesData) && self.rcv.fin.is_some();
         if self.rcv.fin == Some(self.rcv.nxt) || early {
@@ -197,10 +199,23 @@ impl Connection {
 
     fn on_fin<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         self.rcv.advance_over_fin();
-        self.rcv.ack.now();
+        self.schedule_ack_of_fin(cx);
         self.pending.raise(Signal::PeerClosed);
         let time_wait = self.make_time_wait(cx);
         self.transition(cx, |state| state.on_fin(|| time_wait));
+    }
+
+    /// A user who hears of the FIN often lets go at once, and our FIN can carry the
+    /// acknowledgment. Whoever has let go before has nothing to wait for.
+    fn schedule_ack_of_fin<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
+        if !self.state.can_send() {
+            self.rcv.ack.now();
+            return;
+        }
+        let (pace, nxt) = (self.pace(cx), self.rcv.nxt);
+        if let Some(at) = self.rcv.ack.on_fin(cx.now, cx.config, pace, nxt) {
+            self.timers.arm_earlier(Timer::DelayedAck, at);
+        }
     }
 
     /// The object that would stay behind if the connection were over now.
