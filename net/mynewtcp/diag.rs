@@ -69,13 +69,13 @@ pub(crate) fn facts(sk: &mut Locked<'_>) -> Facts {
         rqueue: sk.shared().unread(),
         ..Facts::default()
     };
-    match sk.endpoint().role {
+    match sk.endpoint().role() {
         Role::Closed => {}
         Role::Listening => {
             facts.rqueue = sk.shared().ready();
             facts.wqueue = sk.shared().backlog();
         }
-        Role::Connected(_) => {
+        Role::Connected => {
             with_connection(sk, |connection, cx| {
                 let info = connection.info(cx.now, cx.config);
                 of_connection(connection, info.retransmits, info.probes, &mut facts);

@@ -8,6 +8,9 @@
 //! - [`hooks`]: the calls from the kernel, handed on to where they belong.
 
 use kernel::prelude::{
+    try_init,
+    Error,
+    Init,
     KBox,
     KVec, //
 };
@@ -33,6 +36,7 @@ use crate::engine::seq::{
 use crate::engine::time::Instant;
 use crate::linux;
 use crate::linux::addr::Flow;
+use crate::linux::resident::Resident;
 use crate::mib::{
     self,
     Namespace, //
@@ -280,13 +284,14 @@ impl Shared {
 }
 
 /// What an endpoint is at the moment.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     /// Neither connected nor listening.
     Closed,
     /// Accepting connections.
     Listening,
     /// Has a connection, in whatever state.
-    Connected(Connection),
+    Connected,
 }
 
 /// What is kept of the SYN of a connection that is accepted (TCP_SAVE_SYN).
@@ -342,7 +347,10 @@ impl Switches {
 
 /// Everything about a socket that its lock protects.
 pub(crate) struct Endpoint {
-    pub(crate) role: Role,
+    /// Accepting connections. Then there is no connection.
+    pub(crate) listens: bool,
+    /// The connection, in whatever state.
+    pub(crate) connection: Resident<Connection>,
     /// The values that count for this socket.
     pub(crate) tuned: Arc<Tuned>,
     pub(crate) switches: Switches,
@@ -359,35 +367,45 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// A new socket.
-    pub(crate) fn fresh(namespace: Arc<Namespace>) -> Self {
+    pub(crate) fn fresh(namespace: Arc<Namespace>) -> impl Init<Self, Error> {
         let tuned = namespace.tuning.current();
-        Self {
-            role: Role::Closed,
+        Self::with(namespace, tuned, Switches::NONE)
+    }
+
+    fn with(
+        namespace: Arc<Namespace>,
+        tuned: Arc<Tuned>,
+        switches: Switches,
+    ) -> impl Init<Self, Error> {
+        try_init!(Self {
+            listens: false,
+            connection: Resident::empty(),
             tuned,
-            switches: Switches::NONE,
+            switches,
             namespace,
             orphan: None,
             current: None,
             accept_queue: linux::sock::SockFifo::new(),
             saved_syn: None,
-        }
+        }? Error)
     }
 
     /// The endpoint of a connection that this listener accepts.
-    pub(crate) fn child(&self) -> Self {
-        Self {
-            role: Role::Closed,
-            tuned: self.tuned.clone(),
-            switches: Switches {
-                quickack: true,
-                was_accepted: true,
-                ..self.switches
-            },
-            namespace: self.namespace.clone(),
-            orphan: None,
-            current: None,
-            accept_queue: linux::sock::SockFifo::new(),
-            saved_syn: None,
+    pub(crate) fn child(&self) -> impl Init<Self, Error> {
+        let switches = Switches {
+            quickack: true,
+            was_accepted: true,
+            ..self.switches
+        };
+        Self::with(self.namespace.clone(), self.tuned.clone(), switches)
+    }
+
+    /// What it is at the moment.
+    pub(crate) fn role(&self) -> Role {
+        match (self.listens, self.connection.get()) {
+            (_, Some(_)) => Role::Connected,
+            (true, None) => Role::Listening,
+            (false, None) => Role::Closed,
         }
     }
 
@@ -410,12 +428,16 @@ impl Endpoint {
             .map(|connection| connection.send_buffer_wanted(config))
     }
 
+    /// Makes the connection, in CLOSED.
+    #[inline(never)]
+    pub(crate) fn begin(&mut self, parameters: &Parameters) {
+        let config = self.tuned.config();
+        self.connection.fill(Connection::new(config, parameters));
+    }
+
     /// The connection, if there is one.
     pub(crate) fn connection(&self) -> Option<&Connection> {
-        match &self.role {
-            Role::Connected(connection) => Some(connection),
-            Role::Closed | Role::Listening => None,
-        }
+        self.connection.get()
     }
 }
 
@@ -513,18 +535,17 @@ pub(crate) fn with_connection_at<R>(
 ) -> Option<R> {
     let (ctx, endpoint) = sk.split();
     let Endpoint {
-        role,
+        connection,
         tuned,
         namespace,
+        listens: _,
         switches: _,
         orphan: _,
         current: _,
         accept_queue: _,
         saved_syn: _,
     } = endpoint.get_mut();
-    let Role::Connected(connection) = role else {
-        return None;
-    };
+    let connection = connection.get_mut()?;
     namespace.tuning.refresh(tuned);
     let mut shell = EndpointShell {
         queues: ctx.queues(),
@@ -552,15 +573,14 @@ pub(crate) fn superpacket_payload(flow: &Flow, gso_max_size: u32) -> u32 {
     gso_max_size.saturating_sub(ip_header_len + crate::engine::wire::MAX_HEADER_LEN as u32)
 }
 
-/// Tells the two secrets of a four-tuple apart.
-const ISS_SALT: u32 = 1;
-const TIMESTAMP_SALT: u32 = 2;
+/// Tells the secrets of a connection from those of a destination.
+const CONNECTION_SALT: u32 = 1;
 
 /// An initial sequence number: a clock that runs faster than any connection, plus a secret of
 /// the four-tuple (RFC 6528). The clock ticks every 64 ns, as in Linux' TCP.
-fn initial_seq(flow: &Flow) -> SeqNum {
+fn initial_seq(secret: u32) -> SeqNum {
     let clock = (linux::time::now_ns() >> 6) as u32;
-    SeqNum::new(linux::random::flow_secret(flow, ISS_SALT)).plus(clock)
+    SeqNum::new(secret).plus(clock)
 }
 
 /// What the engine needs to know of a connection between the two ends of `flow`.
@@ -572,9 +592,10 @@ pub(crate) fn parameters_of(
     windows: (u32, u32),
 ) -> Parameters {
     let (receive_window, receive_window_max) = windows;
+    let (secret, ts_offset) = linux::random::flow_secrets(flow, CONNECTION_SALT);
     Parameters {
-        iss: initial_seq(flow),
-        ts_offset: linux::random::flow_secret(flow, TIMESTAMP_SALT),
+        iss: initial_seq(secret),
+        ts_offset,
         path_mss,
         advertised_mss,
         default_mss: if flow.is_v4() {

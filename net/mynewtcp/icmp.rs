@@ -12,7 +12,6 @@ use crate::endpoint::{
     with_connection,
     Endpoint,
     Locked,
-    Role,
     SockRef, //
 };
 use crate::engine::error::IcmpError as Meaning;
@@ -129,7 +128,7 @@ pub(crate) fn follow_route(sk: &mut Locked<'_>) {
 pub(crate) fn follow_device(sk: &mut Locked<'_>) {
     let octets = superpacket_payload(&sk.flow(), sk.max_gso_size());
     let segments = u32::from(sk.max_gso_segs());
-    if let Role::Connected(connection) = &mut sk.endpoint().get_mut().role {
+    if let Some(connection) = sk.endpoint().get_mut().connection.get_mut() {
         connection.set_superpacket(octets, segments);
     }
 }

@@ -205,8 +205,8 @@ pub(crate) fn receive_locked(sk: &mut Locked<'_>, skb: SkBuff) {
 
 /// The same for a segment that has been taken apart.
 fn take(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
-    match &sk.endpoint().get_mut().role {
-        Role::Connected(_) => to_connection(sk, skb, segment),
+    match sk.endpoint().role() {
+        Role::Connected => to_connection(sk, skb, segment),
         Role::Listening => listen::receive(sk, skb, segment),
         Role::Closed => skb.drop_with(reason::CLOSED),
     }

@@ -11,7 +11,7 @@
 //! | `demux` `mini` `ports` | the tables that lead from a packet to a connection |
 //! | `msg` `sockopt` `sockaddr` `poll` `ioctl` | what system calls bring |
 //! | `net` `netns` `sysctl` `seq_file` `memory` | namespaces, tunables, counters, the protocol's memory |
-//! | `addr` `state` `time` `random` `lock` `bindings` `compat` | the small things |
+//! | `addr` `state` `time` `random` `lock` `resident` `bindings` `compat` | the small things |
 //!
 //! Nothing here knows the protocol: everything is generic over [`proto::Protocol`].
 
@@ -43,6 +43,7 @@ pub(crate) mod proc_net;
 pub(crate) mod proto;
 mod proto_ops;
 pub(crate) mod random;
+pub(crate) mod resident;
 mod route;
 pub(crate) mod rx;
 mod seq_file;

@@ -98,9 +98,8 @@ fn ephemeral(sk: &Sock, offset: u32) -> impl Iterator<Item = u16> {
     (0..count).map(move |step| low.saturating_add(((offset + step) % count) as u16))
 }
 
-/// Tell the two secrets of a destination apart, and these from the ones of a connection.
-const OFFSET_SALT: u32 = 0x100;
-const STEP_SALT: u32 = 0x101;
+/// Tells the secrets of a destination from those of a connection.
+const PORT_SALT: u32 = 0x100;
 
 /// How far each group of destinations has come.
 static STEPS: [Atomic<u32>; 1024] = [const { Atomic::new(0) }; 1024];
@@ -116,9 +115,8 @@ struct Start {
 impl Start {
     fn of(flow: &Flow) -> Self {
         let destination = Flow { lport: 0, ..*flow };
-        let secret = random::flow_secret(&destination, OFFSET_SALT);
-        let group = random::flow_secret(&destination, STEP_SALT) as usize % STEPS.len();
-        let steps = STEPS.get(group).unwrap_or(&STEPS[0]);
+        let (secret, group) = random::flow_secrets(&destination, PORT_SALT);
+        let steps = STEPS.get(group as usize % STEPS.len()).unwrap_or(&STEPS[0]);
         Self {
             offset: secret.wrapping_add(steps.load(Relaxed)) & 0x7fff_ffff,
             steps,
@@ -219,9 +217,13 @@ fn enter(ctx: &mut Ctx<'_>, config: &Config, is_asked_for: bool) -> Result<Optio
 }
 
 /// A connection that was accepted shares its listener's port.
-pub(crate) fn inherit(child: &mut Ctx<'_>) -> Result {
+pub(crate) fn inherit(listener: &Sock, child: &mut Ctx<'_>) -> Result {
     let port = child.local().port;
-    ports::ports::<Endpoint>().with(child, port, |child, owners| owners.add(child))
+    let ports = ports::ports::<Endpoint>();
+    ports.share(listener, child).unwrap_or_else(|| {
+        // The listener has just given it up.
+        ports.with(child, port, |child, owners| owners.add(child))
+    })
 }
 
 /// Gives the port back.

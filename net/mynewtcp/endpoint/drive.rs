@@ -9,8 +9,7 @@ use crate::endpoint::{
     with_connection,
     with_connection_at,
     Endpoint,
-    Locked,
-    Role, //
+    Locked, //
 };
 use crate::engine::connection::{
     Polled,
@@ -58,7 +57,7 @@ fn transmit_all(sk: &mut Locked<'_>, now: Instant) {
         max_rate: sk.max_pacing_rate(),
         internal: sk.wants_pacing(),
     };
-    if let Role::Connected(connection) = &mut sk.endpoint().get_mut().role {
+    if let Some(connection) = sk.endpoint().get_mut().connection.get_mut() {
         connection.set_pacing(limits);
     }
     show_rate(sk);
@@ -88,16 +87,16 @@ pub(crate) fn show_rate(sk: &mut Locked<'_>) {
 }
 
 fn next_event(sk: &mut Locked<'_>) -> Option<Event> {
-    match &mut sk.endpoint().get_mut().role {
-        Role::Connected(connection) if connection.has_events() => connection.poll_event(),
-        Role::Connected(_) => None,
-        Role::Closed | Role::Listening => None,
+    let connection = sk.endpoint().get_mut().connection.get_mut()?;
+    if !connection.has_events() {
+        return None;
     }
+    connection.poll_event()
 }
 
 fn arm_timer(sk: &mut Locked<'_>) {
     let (ctx, endpoint) = sk.split();
-    let Role::Connected(connection) = &mut endpoint.get_mut().role else {
+    let Some(connection) = endpoint.get_mut().connection.get_mut() else {
         return;
     };
     if !ctx.goes_off_by(connection.coarse_floor().as_nanos()) {
@@ -200,7 +199,7 @@ fn wait(sk: &mut Locked<'_>, time_wait: TimeWait) {
 #[inline(never)]
 pub(crate) fn closed(sk: &mut Locked<'_>) {
     let endpoint: &mut Endpoint = sk.endpoint().get_mut();
-    endpoint.role = Role::Closed;
+    endpoint.connection.clear();
     endpoint.current = None;
     sk.set_deadline(None);
     sk.set_state(state::CLOSE);

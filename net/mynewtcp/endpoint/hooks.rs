@@ -85,7 +85,7 @@ impl Protocol for Endpoint {
         &crate::STATICS
     }
 
-    fn new(sk: &Sock) -> impl PinInit<Self, Error> {
+    fn new(sk: &Sock) -> Result<impl PinInit<Self, Error>> {
         let namespace = sk.net().get::<Self>().ok_or(ENODEV);
         namespace.map(|per_net| Self::fresh(per_net.namespace.clone()))
     }

@@ -192,6 +192,9 @@ impl Challenges {
 
 impl Connection {
     /// A connection in CLOSED, for an active open.
+    ///
+    /// It is large: inlined, it can be made where it is to stay.
+    #[inline(always)]
     pub fn new(config: &Config, parameters: &Parameters) -> Self {
         let snd = Send::new(config, parameters);
         let window = ReceiveWindow::new(parameters.receive_window, parameters.receive_window_max);

@@ -447,7 +447,28 @@ impl HalfOpen {
         parameters: &Parameters,
         segment: &Segment,
     ) -> Connection {
-        Connection::from_handshake(cx, parameters, &self.handshake, segment)
+        let mut connection = Connection::new(cx.config, &self.parameters(parameters));
+        self.open(cx, &mut connection, segment);
+        connection
+    }
+
+    /// What the connection is born with: `parameters`, but for what the handshake has settled.
+    pub fn parameters(&self, parameters: &Parameters) -> Parameters {
+        Parameters {
+            iss: self.handshake.iss,
+            ..*parameters
+        }
+    }
+
+    /// The same as [`into_connection`](Self::into_connection) for a shell that has just made the
+    /// connection, with [`parameters`](Self::parameters), where it is to stay.
+    pub fn open<S: Shell>(
+        self,
+        cx: &mut Context<'_, S>,
+        connection: &mut Connection,
+        segment: &Segment,
+    ) {
+        connection.complete_handshake(cx, &self.handshake, segment);
     }
 }
 

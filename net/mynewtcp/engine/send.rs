@@ -223,6 +223,7 @@ impl SegmentSize {
 
 impl Send {
     /// Nothing sent yet.
+    #[inline(always)]
     pub(crate) fn new(config: &Config, parameters: &Parameters) -> Self {
         let iss = parameters.iss;
         let first = iss.plus(1);

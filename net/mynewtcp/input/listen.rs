@@ -17,7 +17,6 @@ use crate::endpoint::{
     Locked,
     Request,
     RequestRef,
-    Role,
     SaveSyn,
     SavedSyn,
     Slot,
@@ -401,15 +400,14 @@ fn promote(sk: &mut Locked<'_>, request: &RequestRef, skb: SkBuff, segment: &Seg
         (guard.half_open, guard.parameters)
     };
     let (ctx, endpoint) = sk.split();
-    let endpoint = endpoint.child();
-    let Ok(mut child) = ctx.clone_child(request, &skb, Ok(endpoint)) else {
+    let Ok(mut child) = ctx.clone_child(request, &skb, endpoint.child()) else {
         note(sk, Event::ListenDrops);
         skb.drop_with(reason::NOT_SPECIFIED);
         return;
     };
     child.shared().inherit(sk.shared());
     parameters.gso_max_size = superpacket_payload(request.flow(), child.max_gso_size());
-    if connect_child(&mut child, request, half_open, &parameters, segment).is_err() {
+    if connect_child(sk, &mut child, request, half_open, &parameters, segment).is_err() {
         demux::leave_for_good(&mut child);
         child.discard();
         note(sk, Event::ListenDrops);
@@ -442,16 +440,18 @@ fn turn_away(sk: &mut Locked<'_>, request: &RequestRef) {
 
 /// Gives the child its connection and the half-open one's place in the tables.
 fn connect_child(
+    listener: &Sock,
     child: &mut Locked<'_>,
     request: &RequestRef,
     half_open: HalfOpen,
     parameters: &Parameters,
     segment: &Segment,
 ) -> Result {
-    demux::ports::inherit(child)?;
+    demux::ports::inherit(listener, child)?;
     demux::promote(request, child)?;
     let (ctx, endpoint) = child.split();
     let endpoint = endpoint.get_mut();
+    endpoint.begin(&half_open.parameters(parameters));
     let mut shell = EndpointShell {
         queues: ctx.queues(),
         namespace: &endpoint.namespace,
@@ -461,8 +461,9 @@ fn connect_child(
         config: endpoint.tuned.config(),
         shell: &mut shell,
     };
-    let connection = half_open.into_connection(&mut cx, parameters, segment);
-    endpoint.role = Role::Connected(connection);
+    if let Some(connection) = endpoint.connection.get_mut() {
+        half_open.open(&mut cx, connection, segment);
+    }
     endpoint.saved_syn = request.lock().saved_syn.take();
     crate::socket::options::apply(child);
     Ok(())

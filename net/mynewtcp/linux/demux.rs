@@ -274,8 +274,12 @@ impl<E: Protocol> Demux<E> {
         child: &mut Ctx<'_, E>,
     ) -> Result {
         let flow = child.flow();
-        let hash = flow.hash();
         let (old, new) = (&mini.head().link, &child.floor().link);
+        let hash = if old.matches(&flow) {
+            old.hash()
+        } else {
+            flow.hash()
+        };
         if new.is_listed() {
             return Err(EISCONN);
         }

@@ -198,6 +198,32 @@ impl<E: Protocol> Ports<E> {
         result
     }
 
+    /// Makes `ctx` one more owner of the port that `other` owns. `None` if it owns none (any
+    /// more).
+    pub(crate) fn share(&self, other: &Sock<E>, ctx: &mut Ctx<'_, E>) -> Option<Result> {
+        let link = &other.floor().port;
+        let index = link.chain.load(Acquire).checked_sub(1)?;
+        let chain = self.chain(index)?;
+        let _guard = chain.lock();
+        if link.chain.load(Acquire) != index + 1 {
+            return None;
+        }
+        // SAFETY: The lock is held and `other` is a member, so its bucket is alive.
+        let (bucket, net, port) = unsafe {
+            let bucket = *link.bucket.get();
+            (bucket, (*bucket).net, (*bucket).port)
+        };
+        let mut owners = PortOwners {
+            chain,
+            index,
+            bucket,
+            net,
+            port,
+            _protocol: PhantomData,
+        };
+        Some(owners.add(ctx))
+    }
+
     #[cfg(CONFIG_MY_NEWTCP_DIAG)]
     /// How many chains [`bound`](Self::bound) looks into.
     pub(crate) const CHAINS: usize = CHAINS;

@@ -72,7 +72,7 @@ pub(crate) trait Protocol: Send + Sized + Unpin + 'static {
     fn statics() -> &'static Statics<Self>;
 
     /// The object of a new socket, initialised in place.
-    fn new(sk: &Sock<Self>) -> impl PinInit<Self, Error>;
+    fn new(sk: &Sock<Self>) -> Result<impl PinInit<Self, Error>>;
 
     /// The object of a new namespace.
     fn net_init(net: &Net) -> Result<Self::Net>;

@@ -9,7 +9,7 @@ use super::{
 };
 use kernel::sync::SetOnce;
 
-/// The key of [`keyed_hash`], drawn once at start-up.
+/// The key of [`flow_secrets`], drawn once at start-up.
 static HASH_KEY: SetOnce<b::siphash_key_t> = SetOnce::new();
 /// The key of [`flow_hash`].
 static FLOW_KEY: SetOnce<b::hsiphash_key_t> = SetOnce::new();
@@ -35,17 +35,11 @@ fn new_key() -> b::siphash_key_t {
     key
 }
 
-/// A hash for tables of ours that strangers can fill.
-pub(crate) fn keyed_hash(bytes: &[u8]) -> u32 {
-    hash_with(&HASH_KEY, bytes)
-}
-
-fn hash_with(key: &SetOnce<b::siphash_key_t>, bytes: &[u8]) -> u32 {
+fn hash_with(key: &SetOnce<b::siphash_key_t>, bytes: &[u8]) -> u64 {
     static NO_KEY: b::siphash_key_t = pin_init::zeroed();
     let key = key.as_ref().unwrap_or(&NO_KEY);
     // SAFETY: Both pointers are valid for reads of the lengths that go with them.
-    let hash = unsafe { b::newtcp_siphash(bytes.as_ptr().cast(), bytes.len(), key) };
-    (hash ^ (hash >> 32)) as u32
+    unsafe { b::newtcp_siphash(bytes.as_ptr().cast(), bytes.len(), key) }
 }
 
 /// A hash for the table of connections, where every packet is looked up. What it gives is never
@@ -83,27 +77,32 @@ pub(crate) fn u32() -> u32 {
     unsafe { b::get_random_u32() }
 }
 
-/// A number that is the same for a four-tuple until the next boot and that nobody outside can
-/// compute; `salt` gives unrelated numbers for unrelated uses.
+/// Two numbers that are the same for a four-tuple until the next boot, that nobody outside can
+/// compute, and that say nothing of each other; `salt` gives unrelated ones for unrelated uses.
 ///
 /// RFC 6528 builds initial sequence numbers as clock + F(four-tuple, secret): this is F.
-pub(crate) fn flow_secret(flow: &Flow, salt: u32) -> u32 {
+pub(crate) fn flow_secrets(flow: &Flow, salt: u32) -> (u32, u32) {
+    let hash = flow_secret(flow, salt);
+    (hash as u32, (hash >> 32) as u32)
+}
+
+fn flow_secret(flow: &Flow, salt: u32) -> u64 {
     if !flow.is_v4() {
-        return keyed_hash(&bytes_of(flow, salt));
+        return hash_with(&HASH_KEY, &bytes_of(flow, salt));
     }
     static NO_KEY: b::siphash_key_t = pin_init::zeroed();
     let key = HASH_KEY.as_ref().unwrap_or(&NO_KEY);
     let (laddr, raddr) = (flow.laddr.be32(), flow.raddr.be32());
     // SAFETY: The key is valid for reads.
-    let hash = unsafe { b::newtcp_flow_secret4(laddr, flow.lport, raddr, flow.rport, salt, key) };
-    (hash ^ (hash >> 32)) as u32
+    unsafe { b::newtcp_flow_secret4(laddr, flow.lport, raddr, flow.rport, salt, key) }
 }
 
 /// The same for SYN cookies, whose `count` is known to all: two unrelated hashes.
 pub(crate) fn cookie_secret(flow: &Flow, second: bool, count: u32) -> u32 {
     let [first_key, second_key] = &COOKIE_KEYS;
     let key = if second { second_key } else { first_key };
-    hash_with(key, &bytes_of(flow, count))
+    let hash = hash_with(key, &bytes_of(flow, count));
+    (hash ^ (hash >> 32)) as u32
 }
 
 fn bytes_of(flow: &Flow, salt: u32) -> [u8; 40] {

@@ -42,10 +42,10 @@ pub(crate) fn close(sk: &Sock, timeout: Timeout) {
 
 /// Tells the peer, one way or the other.
 fn begin(sk: &mut Owned<'_>) {
-    match sk.endpoint().role {
+    match sk.endpoint().role() {
         Role::Listening => listen::stop(sk),
         Role::Closed => {}
-        Role::Connected(_) => {
+        Role::Connected => {
             let at_once = sk.flag(SockFlag::Linger) && sk.linger_time().is_zero();
             if at_once {
                 sk.endpoint().namespace.count(Counter::AbortOnData, 1);
@@ -81,7 +81,7 @@ fn linger(sk: &mut Owned<'_>, timeout: Timeout) {
 
 /// Nobody can reach the socket any more: free it, or leave it to the engine.
 fn finish(sk: &mut Owned<'_>) {
-    if matches!(sk.endpoint().role, Role::Closed) {
+    if sk.endpoint().role() == Role::Closed {
         if sk.state() != state::CLOSE {
             sk.set_state(state::CLOSE);
         }
@@ -111,7 +111,7 @@ pub(crate) fn abandon(child: SockRef) {
     child.orphan();
     drive(&mut child);
     discard_received(&mut child);
-    if matches!(child.endpoint().role, Role::Closed) {
+    if child.endpoint().role() == Role::Closed {
         crate::demux::leave_for_good(&mut child);
         child.destroy();
     } else {
@@ -122,10 +122,10 @@ pub(crate) fn abandon(child: SockRef) {
 /// Ends a connection from outside (`ss -K`): the user finds `err`.
 pub(crate) fn abort(sk: &Sock, err: kernel::error::Error) {
     let mut sk = sk.lock();
-    match sk.endpoint().role {
+    match sk.endpoint().role() {
         Role::Listening => listen::stop(&mut sk),
         Role::Closed => {}
-        Role::Connected(_) => {
+        Role::Connected => {
             sk.set_err(err);
             with_connection(&mut sk, |connection, cx| connection.abort(cx));
             drive(&mut sk);

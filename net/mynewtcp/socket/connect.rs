@@ -18,7 +18,6 @@ use crate::endpoint::{
     Owned,
     Role, //
 };
-use crate::engine::connection::Connection;
 use crate::error;
 use crate::input::listen::wished_mss;
 use crate::linux::addr::SocketAddr;
@@ -34,7 +33,7 @@ use crate::socket::{
 
 /// Starts a connection to `remote`.
 pub(crate) fn connect(sk: &mut Owned<'_>, remote: SocketAddr) -> Result {
-    if !matches!(sk.endpoint().role, Role::Closed) {
+    if sk.endpoint().role() != Role::Closed {
         return Err(EISCONN);
     }
     sk.connect_route(remote)?;
@@ -59,9 +58,7 @@ fn open(sk: &mut Owned<'_>) -> Result {
     if let Some(floor) = iss_floor {
         parameters.iss = parameters.iss.latest(floor);
     }
-    let endpoint = sk.endpoint().get_mut();
-    let connection = Connection::new(endpoint.tuned.config(), &parameters);
-    endpoint.role = Role::Connected(connection);
+    sk.endpoint().get_mut().begin(&parameters);
     options::apply(sk);
     with_connection(sk, |connection, cx| connection.connect(cx))
         .ok_or(EINVAL)?
@@ -72,7 +69,7 @@ fn open(sk: &mut Owned<'_>) -> Result {
 
 /// Takes back what a failed [`open`] has done.
 fn forget(sk: &mut Owned<'_>) {
-    sk.endpoint().get_mut().role = Role::Closed;
+    sk.endpoint().get_mut().connection.clear();
     sk.set_state(state::CLOSE);
     demux::leave(sk);
     sk.reset_route();
@@ -81,18 +78,18 @@ fn forget(sk: &mut Owned<'_>) {
 
 /// Makes the socket as good as new: `connect` with AF_UNSPEC, and abandoning a connection.
 pub(crate) fn disconnect(sk: &mut Owned<'_>) -> Result {
-    let was_connected = match sk.endpoint().role {
+    let was_connected = match sk.endpoint().role() {
         Role::Listening => {
             listen::stop(sk);
             false
         }
-        Role::Connected(_) => true,
+        Role::Connected => true,
         Role::Closed => false,
     };
     if was_connected {
         with_connection(sk, |connection, cx| connection.abort(cx));
         drive(sk);
-        if !matches!(sk.endpoint().role, Role::Closed) {
+        if sk.endpoint().role() != Role::Closed {
             closed(sk);
         }
         sk.set_err(ECONNRESET);

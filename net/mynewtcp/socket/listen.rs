@@ -19,8 +19,8 @@ use crate::socket::close;
 
 /// Starts listening, or changes the backlog of a socket that listens already.
 pub(crate) fn listen(sk: &mut Owned<'_>, backlog: u32) -> Result {
-    match sk.endpoint().get_mut().role {
-        Role::Connected(_) => return Err(EINVAL),
+    match sk.endpoint().role() {
+        Role::Connected => return Err(EINVAL),
         Role::Listening => {
             sk.shared().set_backlog(backlog);
             let ready = sk.shared().ready();
@@ -45,7 +45,7 @@ pub(crate) fn listen(sk: &mut Owned<'_>, backlog: u32) -> Result {
         sk.set_state(state::CLOSE);
         return Err(e);
     }
-    sk.endpoint().get_mut().role = Role::Listening;
+    sk.endpoint().get_mut().listens = true;
     Ok(())
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn listen(sk: &mut Owned<'_>, backlog: u32) -> Result {
 /// are reset.
 pub(crate) fn stop(sk: &mut Owned<'_>) {
     sk.set_state(state::CLOSE);
-    sk.endpoint().get_mut().role = Role::Closed;
+    sk.endpoint().get_mut().listens = false;
     demux::leave(sk);
     demux::forget_requests_of(sk);
     while let Some(child) = next_child(sk) {

@@ -11,7 +11,6 @@ use crate::endpoint::{
     now,
     with_connection_at,
     Owned,
-    Role,
     Sock, //
 };
 use crate::linux::compat::prelude::*;
@@ -259,9 +258,9 @@ impl Reader {
         } else {
             0
         };
-        let owed = match &mut sk.endpoint().get_mut().role {
-            Role::Connected(connection) => connection.on_reader_waits(),
-            Role::Closed | Role::Listening => false,
+        let owed = match sk.endpoint().get_mut().connection.get_mut() {
+            Some(connection) => connection.on_reader_waits(),
+            None => false,
         };
         if owed {
             drive(sk);
@@ -284,9 +283,9 @@ impl Reader {
         }
         self.announced = self.copied;
         let unread = sk.shared().unread();
-        let little = match &mut sk.endpoint().get_mut().role {
-            Role::Connected(connection) => connection.recv_little(unread),
-            Role::Closed | Role::Listening => return,
+        let little = match sk.endpoint().get_mut().connection.get_mut() {
+            Some(connection) => connection.recv_little(unread),
+            None => return,
         };
         if little == Some(false) {
             return;

@@ -7,7 +7,6 @@ use crate::endpoint::cb::Cb;
 use crate::endpoint::drive::drive;
 use crate::endpoint::{
     Owned,
-    Role,
     Sock, //
 };
 use crate::engine::connection::Connection;
@@ -259,12 +258,11 @@ fn push(sk: &mut Owned<'_>, octets: u32, flags: u32, remaining: usize) -> Result
         follow_route(sk);
     }
     let more = remaining > 0 || flags & msg_flags::MORE != 0;
-    match &mut sk.endpoint().get_mut().role {
-        Role::Connected(connection) => connection
-            .append(octets, more)
-            .map_err(crate::error::of_verb)?,
-        Role::Closed | Role::Listening => return Err(EPIPE),
-    }
+    let connection = sk.endpoint().get_mut().connection.get_mut();
+    connection
+        .ok_or(EPIPE)?
+        .append(octets, more)
+        .map_err(crate::error::of_verb)?;
     drive(sk);
     Ok(())
 }

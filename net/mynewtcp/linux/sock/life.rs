@@ -37,7 +37,9 @@ pub(in crate::linux) unsafe fn setup<E: Protocol>(sk: *mut b::sock) -> Result {
         // The endpoint comes into being here, and `E::new` gets a socket whose endpoint it
         // cannot reach, since it has no lock on it.
         let sock = Sock::<E>::from_raw(sk);
-        init_tail(sock, E::new(sock)).inspect_err(|_| drop_floor::<E>(sk))?;
+        E::new(sock)
+            .and_then(|init| init_tail(sock, init))
+            .inspect_err(|_| drop_floor::<E>(sk))?;
         adopt::<E>(sk);
         sock.floor().alive.store(1, Release);
     }

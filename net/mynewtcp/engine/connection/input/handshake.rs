@@ -6,10 +6,7 @@ use crate::engine::buffer::{
     Context,
     Shell, //
 };
-use crate::engine::config::{
-    Config,
-    Parameters, //
-};
+use crate::engine::config::Config;
 use crate::engine::connection::input::Step;
 use crate::engine::connection::Connection;
 use crate::engine::counters::Counter;
@@ -17,7 +14,6 @@ use crate::engine::recv::{
     timestamp_clock,
     PeerClock, //
 };
-use crate::engine::send::Send;
 use crate::engine::seq::{
     SeqNum,
     WindowScale, //
@@ -170,40 +166,31 @@ impl Connection {
         self.snd.recovery.sack = self.rcv.sack;
     }
 
-    /// The connection that a listener's handshake has led to.
-    pub(crate) fn from_handshake<S: Shell>(
+    /// The handshake that a listener has made for this new connection is complete.
+    pub(crate) fn complete_handshake<S: Shell>(
+        &mut self,
         cx: &mut Context<'_, S>,
-        parameters: &Parameters,
         handshake: &Handshake,
         segment: &Segment,
-    ) -> Self {
-        let mut connection = Self::new(cx.config, parameters);
+    ) {
         let first = handshake.iss.plus(1);
-        let parameters = Parameters {
-            iss: handshake.iss,
-            ..*parameters
-        };
-        connection.snd = Send::new(cx.config, &parameters);
-        connection.ts_offset = handshake
-            .timestamps
-            .map_or(connection.ts_offset, |c| c.offset);
-        connection.snd.nxt = first;
-        connection.snd.patience.retransmits = handshake.sent.saturating_sub(1);
-        connection.snd.size.set_peer(handshake.peer_mss);
-        connection.snd.window.scale = handshake.peer_scale.unwrap_or_default();
-        connection.peer_scales = handshake.peer_scale.is_some();
-        connection.rcv.synchronize(handshake.irs);
-        connection.rcv.window = handshake.window;
-        connection.rcv.last_at = cx.now;
-        connection.rcv.sack = handshake.sack;
-        connection.snd.recovery.sack = handshake.sack;
-        connection.ecn.agreed = handshake.ecn;
-        connection.use_timestamps(handshake.timestamps);
-        connection.on_syn_acked(cx, handshake.sent_at);
-        connection.snd.window.set(segment, first);
+        self.ts_offset = handshake.timestamps.map_or(self.ts_offset, |c| c.offset);
+        self.snd.nxt = first;
+        self.snd.patience.retransmits = handshake.sent.saturating_sub(1);
+        self.snd.size.set_peer(handshake.peer_mss);
+        self.snd.window.scale = handshake.peer_scale.unwrap_or_default();
+        self.peer_scales = handshake.peer_scale.is_some();
+        self.rcv.synchronize(handshake.irs);
+        self.rcv.window = handshake.window;
+        self.rcv.last_at = cx.now;
+        self.rcv.sack = handshake.sack;
+        self.snd.recovery.sack = handshake.sack;
+        self.ecn.agreed = handshake.ecn;
+        self.use_timestamps(handshake.timestamps);
+        self.on_syn_acked(cx, handshake.sent_at);
+        self.snd.window.set(segment, first);
         cx.shell.count(Counter::PassiveOpens, 1);
-        connection.transition(cx, |_| State::Established(Established::new()));
-        connection
+        self.transition(cx, |_| State::Established(Established::new()));
     }
 
     fn use_timestamps(&mut self, clock: Option<PeerClock>) {
