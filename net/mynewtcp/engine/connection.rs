@@ -363,9 +363,12 @@ impl Connection {
         self.rcv.irs
     }
 
-    fn left_behind(&self) -> Option<TimeWait> {
+    /// When the connection is to be forgotten, if it is in what RFC 9293 calls TIME-WAIT.
+    fn remembered_until(&self) -> Option<Instant> {
         match &self.state {
-            State::Closed(closed) => closed.time_wait,
+            State::Closed(closed) => {
+                Some(closed.remembered_until).filter(|&until| until != Instant::MAX)
+            }
             State::SynSent(_)
             | State::SynReceived(_)
             | State::Established(_)
@@ -375,6 +378,13 @@ impl Connection {
             | State::Closing(_)
             | State::LastAck(_) => None,
         }
+    }
+
+    /// The object that stays behind.
+    fn left_behind(&self) -> Option<TimeWait> {
+        let until = self.remembered_until()?;
+        let (snd_nxt, rcv_nxt) = (self.snd.nxt, self.rcv.nxt);
+        Some(TimeWait::new(until, snd_nxt, rcv_nxt, self.rcv.timestamps))
     }
 
     /// The one place where the state changes.
@@ -402,7 +412,7 @@ impl Connection {
 
     fn on_closed<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         self.timers.stop_all();
-        if self.left_behind().is_some() {
+        if self.remembered_until().is_some() {
             cx.shell.count(Counter::TimeWaits, 1);
             self.pending.raise(Signal::TimeWait);
         }

@@ -29,7 +29,7 @@ use crate::engine::state::open::{
     CloseWait,
     Established, //
 };
-use crate::engine::state::time_wait::TimeWait;
+use crate::engine::time::Instant;
 
 /// Which state a connection is in. LISTEN and TIME-WAIT are not states of a connection: what is
 /// there is an object of [`listener`](crate::engine::listener).
@@ -140,13 +140,13 @@ impl State {
         }
     }
 
-    /// The peer's FIN has arrived with everything in front of it. `time_wait` makes the object
-    /// that stays behind if this was the last thing to come.
-    pub(crate) fn on_fin(self, time_wait: impl FnOnce() -> TimeWait) -> Self {
+    /// The peer's FIN has arrived with everything in front of it. `until` is when
+    /// to forget the connection if this was the last thing to come.
+    pub(crate) fn on_fin(self, until: Instant) -> Self {
         match self {
             Self::Established(state) => Self::CloseWait(state.on_fin()),
             Self::FinWait1(state) => Self::Closing(state.on_fin()),
-            Self::FinWait2(state) => Self::Closed(state.on_fin(time_wait())),
+            Self::FinWait2(state) => Self::Closed(state.on_fin(until)),
             Self::Closed(_)
             | Self::SynSent(_)
             | Self::SynReceived(_)
@@ -157,10 +157,10 @@ impl State {
     }
 
     /// The peer has acknowledged our FIN.
-    pub(crate) fn on_fin_acked(self, time_wait: impl FnOnce() -> TimeWait) -> Self {
+    pub(crate) fn on_fin_acked(self, until: Instant) -> Self {
         match self {
             Self::FinWait1(state) => Self::FinWait2(state.on_fin_acked()),
-            Self::Closing(state) => Self::Closed(state.on_fin_acked(time_wait())),
+            Self::Closing(state) => Self::Closed(state.on_fin_acked(until)),
             Self::LastAck(state) => Self::Closed(state.on_fin_acked()),
             Self::Closed(_)
             | Self::SynSent(_)

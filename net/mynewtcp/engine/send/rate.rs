@@ -33,13 +33,12 @@ pub(crate) struct DeliveryRate {
 struct Sample {
     /// Its end.
     end: SeqNum,
-    /// When it was sent.
-    sent_at: Instant,
     /// Octets delivered before.
     delivered: u32,
-    /// When the last of them were, and when those had been sent.
+    /// When the last of them were.
     delivered_at: Instant,
-    first_sent_at: Instant,
+    /// How much earlier than this those had been sent.
+    sending: Delta,
     app_limited: bool,
 }
 
@@ -66,10 +65,9 @@ impl DeliveryRate {
         if self.sample.is_none() {
             self.sample = Some(Sample {
                 end,
-                sent_at: now,
                 delivered,
                 delivered_at: self.delivered_at,
-                first_sent_at: self.first_sent_at,
+                sending: now.since(self.first_sent_at),
                 app_limited: self.limited_to.is_some(),
             });
         }
@@ -103,8 +101,7 @@ impl DeliveryRate {
         self.sample = None;
         // Acknowledgments may come in heaps, but nothing arrives faster than it was sent.
         let arriving = now.since(sample.delivered_at);
-        let sending = sample.sent_at.since(sample.first_sent_at);
-        let interval = arriving.max(sending);
+        let interval = arriving.max(sample.sending);
         if interval < min_rtt || interval == Delta::ZERO {
             return;
         }

@@ -4,7 +4,7 @@
 
 use crate::engine::seq::SeqNum;
 use crate::engine::state::handshake::Closed;
-use crate::engine::state::time_wait::TimeWait;
+use crate::engine::time::Instant;
 
 /// Our FIN is queued or sent, the peer's has not come.
 #[derive(Debug)]
@@ -49,8 +49,8 @@ impl FinWait1 {
 
 impl FinWait2 {
     /// The peer's FIN.
-    pub(crate) fn on_fin(self, time_wait: TimeWait) -> Closed {
-        leave_behind(time_wait)
+    pub(crate) fn on_fin(self, until: Instant) -> Closed {
+        leave_behind(until)
     }
 
     /// The user has closed and the peer does not, for too long.
@@ -61,8 +61,8 @@ impl FinWait2 {
 
 impl Closing {
     /// The acknowledgment of our FIN.
-    pub(crate) fn on_fin_acked(self, time_wait: TimeWait) -> Closed {
-        leave_behind(time_wait)
+    pub(crate) fn on_fin_acked(self, until: Instant) -> Closed {
+        leave_behind(until)
     }
 }
 
@@ -74,9 +74,9 @@ impl LastAck {
 }
 
 /// TIME-WAIT: the connection is over, and a smaller object waits.
-fn leave_behind(time_wait: TimeWait) -> Closed {
+fn leave_behind(until: Instant) -> Closed {
     Closed {
-        time_wait: Some(time_wait),
+        remembered_until: until,
         reset: None,
     }
 }

@@ -12,7 +12,6 @@ use crate::engine::seq::{
 };
 use crate::engine::state::close::FinWait1;
 use crate::engine::state::open::Established;
-use crate::engine::state::time_wait::TimeWait;
 use crate::engine::time::Instant;
 
 /// What a listener's handshake has found out, so that a connection can be made of it.
@@ -44,8 +43,8 @@ pub(crate) struct Handshake {
 #[derive(Debug)]
 #[cfg_attr(mynewtcp_prove, derive(Clone))]
 pub(crate) struct Closed {
-    /// What is left behind for the shell, until it has been told.
-    pub(crate) time_wait: Option<TimeWait>,
+    /// When what is left behind is to be forgotten; [`Instant::MAX`] if nothing is.
+    pub(crate) remembered_until: Instant,
     /// A reset to send.
     pub(crate) reset: Option<Reset>,
 }
@@ -81,7 +80,7 @@ impl Closed {
     /// Nothing left.
     pub(crate) const fn new() -> Self {
         Self {
-            time_wait: None,
+            remembered_until: Instant::MAX,
             reset: None,
         }
     }
@@ -89,7 +88,7 @@ impl Closed {
     /// The peer is told with a reset.
     pub(crate) const fn with_reset(reset: Reset) -> Self {
         Self {
-            time_wait: None,
+            remembered_until: Instant::MAX,
             reset: Some(reset),
         }
     }

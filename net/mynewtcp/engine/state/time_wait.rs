@@ -53,10 +53,14 @@ impl TimeWait {
     /// Room for every window that the old incarnation may have had under way.
     const ISS_DISTANCE: u32 = 65_535 + 2;
 
-    /// A connection has closed, with these numbers.
+    /// When to forget a connection that is over now, and whose peer says nothing more.
+    pub(crate) fn deadline_of(now: Instant, config: &Config) -> Instant {
+        now.after(config.time_wait)
+    }
+
+    /// A connection has closed, with these numbers, and is to be forgotten at `deadline`.
     pub(crate) fn new(
-        now: Instant,
-        config: &Config,
+        deadline: Instant,
         snd_nxt: SeqNum,
         rcv_nxt: SeqNum,
         timestamps: Option<PeerClock>,
@@ -66,7 +70,7 @@ impl TimeWait {
             rcv_nxt,
             window: u16::MAX,
             timestamps,
-            deadline: now.after(config.time_wait),
+            deadline,
             answered_at: Instant::ZERO,
         }
     }
@@ -211,8 +215,12 @@ mod tests {
     const CONFIG: Config = Config::DEFAULT;
     const NOW: Instant = Instant::from_nanos(1 << 40);
 
+    fn until() -> Instant {
+        TimeWait::deadline_of(NOW, &CONFIG)
+    }
+
     fn time_wait() -> TimeWait {
-        TimeWait::new(NOW, &CONFIG, SeqNum::new(500), SeqNum::new(900), None)
+        TimeWait::new(until(), SeqNum::new(500), SeqNum::new(900), None)
     }
 
     fn segment(seq: u32, ack: Option<u32>, control: Control) -> Segment {
@@ -277,13 +285,7 @@ mod tests {
             recent_at: NOW,
             offset: 0,
         };
-        TimeWait::new(
-            NOW,
-            &CONFIG,
-            SeqNum::new(500),
-            SeqNum::new(900),
-            Some(clock),
-        )
+        TimeWait::new(until(), SeqNum::new(500), SeqNum::new(900), Some(clock))
     }
 
     #[test]

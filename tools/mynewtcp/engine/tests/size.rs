@@ -17,7 +17,7 @@ fn small_things_stay_small() {
     assert!(size_of::<TimeWait>() <= 64, "{}", size_of::<TimeWait>());
     assert!(size_of::<HalfOpen>() <= 128, "{}", size_of::<HalfOpen>());
     assert!(
-        size_of::<Connection>() <= 1152,
+        size_of::<Connection>() <= 1088,
         "{}",
         size_of::<Connection>()
     );

@@ -18,6 +18,7 @@ use crate::engine::seq::{
     SeqNum,
     SeqRange, //
 };
+use crate::engine::state::time_wait::TimeWait;
 use crate::engine::timers::Timer;
 use crate::engine::wire::{
     Control,
@@ -166,8 +167,8 @@ impl Connection {
 
     fn on_fin_acked<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         self.snd.control_lost = false;
-        let time_wait = self.make_time_wait(cx);
-        self.transition(cx, |state| state.on_fin_acked(|| time_wait));
+        let until = TimeWait::deadline_of(cx.now, cx.config);
+        self.transition(cx, |state| state.on_fin_acked(until));
     }
 
     /// What lies between the peer's right edge and SND.NXT.

@@ -201,8 +201,8 @@ impl Connection {
         self.rcv.advance_over_fin();
         self.schedule_ack_of_fin(cx);
         self.pending.raise(Signal::PeerClosed);
-        let time_wait = self.make_time_wait(cx);
-        self.transition(cx, |state| state.on_fin(|| time_wait));
+        let until = TimeWait::deadline_of(cx.now, cx.config);
+        self.transition(cx, |state| state.on_fin(until));
     }
 
     /// A user who hears of the FIN often lets go at once, and our FIN can carry the
@@ -216,17 +216,6 @@ impl Connection {
         if let Some(at) = self.rcv.ack.on_fin(cx.now, cx.config, pace, nxt) {
             self.timers.arm_earlier(Timer::DelayedAck, at);
         }
-    }
-
-    /// The object that would stay behind if the connection were over now.
-    pub(super) fn make_time_wait<S: Shell>(&self, cx: &Context<'_, S>) -> TimeWait {
-        TimeWait::new(
-            cx.now,
-            cx.config,
-            self.snd.nxt,
-            self.rcv.nxt,
-            self.rcv.timestamps,
-        )
     }
 
     /// Reasons to doubt that the peer of an orphan is still there, should there be too many of
