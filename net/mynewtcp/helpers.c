@@ -88,6 +88,7 @@
 #include "helpers/skb.c"
 #include "helpers/payload.c"
 #include "helpers/ip.c"
+#include "helpers/loopback.c"
 #include "helpers/icmp.c"
 #include "helpers/lsm.c"
 #include "helpers/offload.c"

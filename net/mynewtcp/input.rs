@@ -128,9 +128,9 @@ pub(crate) fn count_unseen(namespace: &Namespace, why: DropReason) {
 fn dispatch(skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) {
     let flow = rx.flow();
     match demux::lookup(&flow) {
-        Some(Entry::Sock(sk)) => hand_over(&sk, skb, namespace, segment),
+        Some(Entry::Sock(sk)) => hand_over(&sk, skb, rx, namespace, segment),
         Some(Entry::Request(request)) => match listen::listener_of(&request) {
-            Some(listener) => hand_over(&listener, skb, namespace, segment),
+            Some(listener) => hand_over(&listener, skb, rx, namespace, segment),
             None => {
                 demux::forget_request(&request);
                 to_listener(skb, rx, namespace, segment);
@@ -146,7 +146,7 @@ fn dispatch(skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) 
 /// There is no connection: somebody may be listening.
 fn to_listener(mut skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) {
     match demux::lookup_listener(&rx.flow(), &mut skb, segment.header_len) {
-        Some(listener) => hand_over(&listener, skb, namespace, segment),
+        Some(listener) => hand_over(&listener, skb, rx, namespace, segment),
         None => {
             namespace.note(Event::NoPorts);
             if rx.may_reply(&skb) {
@@ -169,7 +169,7 @@ pub(crate) fn reset(skb: &SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &
 }
 
 /// Gives a segment to the socket that it is for, now or when its owner lets go of it.
-fn hand_over(sk: &SockRef, mut skb: SkBuff, namespace: &Namespace, segment: &Segment) {
+fn hand_over(sk: &SockRef, mut skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) {
     if let Err(why) = rx::accept(sk, &mut skb, u32::from(segment.header_len)) {
         namespace.note(if why == reason::MIN_HOPS {
             Event::MinTtlDrop
@@ -181,7 +181,7 @@ fn hand_over(sk: &SockRef, mut skb: SkBuff, namespace: &Namespace, segment: &Seg
     }
     // A filter may have cut the packet.
     let is_whole = skb.len() == u32::from(segment.header_len).saturating_add(segment.payload_len);
-    let delivered = rx::deliver(sk, skb, |sk, skb| {
+    let delivered = rx::deliver(rx, sk, skb, |sk, skb| {
         if is_whole {
             take(sk, skb, segment);
         } else {

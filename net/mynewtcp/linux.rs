@@ -30,6 +30,7 @@ pub(crate) mod ip_output;
 #[cfg(CONFIG_MY_NEWTCP_KUNIT_TEST)]
 mod kunit;
 pub(crate) mod lock;
+mod loopback;
 mod lsm;
 pub(crate) mod memory;
 pub(crate) mod mini;

@@ -59,6 +59,7 @@ pub(crate) fn transmit(sk: &mut Locked<'_>, transmit: &Transmit) -> Result {
     if delay != 0 {
         skb.send_later(delay);
     }
+    let short = sk.endpoint().tuned.values().loopback_fast_path;
     let notification = Notification {
         capable: transmit.ecn.is_capable(),
         cwr: transmit.cwr,
@@ -69,6 +70,7 @@ pub(crate) fn transmit(sk: &mut Locked<'_>, transmit: &Transmit) -> Result {
         |room| transmit.emit(ports, room).is_some(),
         transmit.gso_size,
         notification,
+        short,
     )
 }
 

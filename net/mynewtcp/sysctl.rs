@@ -219,6 +219,8 @@ table! {
     namespace keepalive_probes(probes, 0..=U8, 9): |t, v| t.config.keepalive_probes = v as u8;
     /// Challenge acknowledgments that one connection sends in a second at most (RFC 5961).
     namespace challenge_ack_limit(segments, 0..=U8, 10): |t, v| t.config.challenge_ack_limit = v as u8;
+    /// Let packets to sockets of this host go to them directly, as long as nobody watches.
+    namespace loopback_fast_path(flag, 0..=U8, 1): |t, v| t.loopback_fast_path = v != 0;
     /// The most that is believed of a network that reorders.
     namespace max_reordering(segments, 1..=U16, 300): |t, v| t.config.max_reordering = v as u16;
     /// Half-open connections that one listener may have.

@@ -30,6 +30,8 @@ pub(crate) struct Tunables {
     pub(crate) config: Config,
     /// Octets not yet transmitted from which on a socket counts as full.
     pub(crate) notsent_lowat: u32,
+    /// Packets to sockets of this host may go the short way.
+    pub(crate) loopback_fast_path: bool,
 }
 
 impl Tunables {
@@ -37,6 +39,7 @@ impl Tunables {
     pub(crate) const DEFAULT: Self = Self {
         config: Config::DEFAULT,
         notsent_lowat: u32::MAX,
+        loopback_fast_path: true,
     };
 }
 

@@ -429,6 +429,11 @@ __newtcp int newtcp_filter(struct sock *sk, struct sk_buff *skb,
 
 __newtcp void newtcp_note_input(struct sock *sk, struct sk_buff *skb)
 {
+	/* The device stamps packets while anyone wants that. One that has not
+	 * been through the device, or came just before, gets its stamp here.
+	 */
+	if (unlikely(sk->sk_flags & SK_FLAGS_TIMESTAMP) && !skb->tstamp)
+		__net_timestamp(skb);
 	/* At a listener the user says which CPU it is for. */
 	if (sk->sk_state != TCP_LISTEN)
 		sk_incoming_cpu_update(sk);

@@ -468,6 +468,11 @@ __newtcp void newtcp_skb_clear_ip_cb(struct sk_buff *skb)
 			       sizeof(struct inet6_skb_parm)));
 }
 
+__newtcp void newtcp_skb_hash_from_sk(struct sk_buff *skb, struct sock *sk)
+{
+	skb_set_hash_from_sk(skb, sk);
+}
+
 /*
  * In flight on behalf of sk. Pure ACKs use __sock_wfree(), which wakes
  * nobody; TCP's own destructor must not be used.

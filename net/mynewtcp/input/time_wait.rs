@@ -73,7 +73,7 @@ pub(crate) fn receive(
             // The listener asks again, under its lock, and takes the object away.
             if let Some(listener) = demux::lookup_listener(&rx.flow(), &mut skb, segment.header_len)
             {
-                hand_over(&listener, skb, namespace, segment);
+                hand_over(&listener, skb, rx, namespace, segment);
                 return;
             }
         }

@@ -42,7 +42,10 @@ impl<E: Protocol> Ctx<'_, E> {
     /// Sends `skb`, payload or none, behind a header of `header_len` octets, options included,
     /// that `write` writes, with the checksum field zero. A payload of more than `mss` bytes leaves as a superpacket of segments of that size.
     ///
-    /// An error means that the packet went nowhere. Success means that it was handed to IP.
+    /// With `short`, a packet to this host goes the short way if it can.
+    ///
+    /// An error means that the packet went nowhere. Success means that it was handed to IP, or
+    /// to its receiver.
     pub(crate) fn transmit(
         &mut self,
         mut skb: SkBuff,
@@ -50,14 +53,13 @@ impl<E: Protocol> Ctx<'_, E> {
         write: impl FnOnce(&mut [u8]) -> bool,
         mss: u16,
         notification: Notification,
+        short: bool,
     ) -> Result {
         let sk = self.as_raw();
         let payload = skb.len();
         if !write(header_room(&mut skb, header_len)?) {
             return Err(EINVAL);
         }
-        let flow = self.flow();
-        set_checksum(&skb, &flow);
         if mss != 0 && payload > u32::from(mss) {
             let segs = payload.div_ceil(u32::from(mss)).min(u32::from(u16::MAX)) as u16;
             // SAFETY: The skb is ours; its clones share the payload pages, and the segment size
@@ -75,12 +77,21 @@ impl<E: Protocol> Ctx<'_, E> {
             // SAFETY: As above.
             unsafe { b::newtcp_skb_set_gso(skb.as_raw(), 0, 1, 0) };
         }
+        // SAFETY: The socket is locked.
+        unsafe { b::newtcp_set_ecn(sk, notification.capable) };
+        if short {
+            skb = match self.send_on_short_way(skb) {
+                Some(skb) => skb,
+                None => return Ok(()),
+            };
+        }
+        let flow = self.flow();
+        set_checksum(&skb, &flow);
         // SAFETY: The socket is locked and has the addresses of its flow; the skb is ours and
         // goes to IP, which frees it in any case.
         let sent = unsafe {
             b::newtcp_skb_clear_ip_cb(skb.as_raw());
             b::newtcp_skb_set_owner_w(skb.as_raw(), sk);
-            b::newtcp_set_ecn(sk, notification.capable);
             b::newtcp_ip_queue_xmit(sk, skb.into_raw(), !flow.is_v4())
         };
         // A queue that is full has dropped the packet: to the sender it is lost on the way.

@@ -13,6 +13,10 @@ use super::{
         self,
         Manner, //
     },
+    loopback::{
+        self,
+        Outbox, //
+    },
     net::Net,
     proto::Protocol,
     skb::{
@@ -27,6 +31,7 @@ use super::{
     },
 };
 use core::{
+    cell::Cell,
     marker::PhantomData,
     ptr::NonNull, //
 };
@@ -62,7 +67,15 @@ pub(super) const fn table6<E: Protocol>() -> b::inet6_protocol {
 /// would mean "deliver it to another protocol".
 unsafe extern "C" fn receive<E: Protocol>(skb: *mut b::sk_buff) -> ffi::c_int {
     // SAFETY: The packet is given to us.
-    let mut skb = unsafe { SkBuff::from_raw(NonNull::new_unchecked(skb)) };
+    let skb = unsafe { SkBuff::from_raw(NonNull::new_unchecked(skb)) };
+    loopback::deliver::<E>(take::<E>(skb));
+    0
+}
+
+/// Takes a packet in, under RCU with softirqs off and no socket locked. What is sent to other
+/// sockets of this host in answer is the caller's to deliver.
+#[inline]
+pub(super) fn take<E: Protocol>(mut skb: SkBuff) -> Outbox {
     match admit(&mut skb) {
         Ok(()) => {
             // SAFETY: The network header of a received packet is in its head; what `Rx` borrows
@@ -70,6 +83,7 @@ unsafe extern "C" fn receive<E: Protocol>(skb: *mut b::sk_buff) -> ffi::c_int {
             // gets its own look at it.
             let rx = unsafe { Rx::of_raw(skb.as_raw()) };
             E::receive(skb, &rx);
+            rx.outbox.into_inner()
         }
         Err(reason) => {
             // SAFETY: A packet on its way in has a route, and with it a namespace, under RCU.
@@ -78,9 +92,9 @@ unsafe extern "C" fn receive<E: Protocol>(skb: *mut b::sk_buff) -> ffi::c_int {
                 reason,
             );
             skb.drop_with(reason);
+            Outbox::EMPTY
         }
     }
-    0
 }
 
 /// What has to be true of a packet before anyone looks at it.
@@ -106,6 +120,8 @@ pub(crate) struct Rx<'a> {
     flow: Flow,
     tos: u8,
     reply_mark: u32,
+    /// What its receiver has sent to other sockets of this host.
+    outbox: Cell<Outbox>,
     _packet: PhantomData<&'a ()>,
 }
 
@@ -148,6 +164,7 @@ impl Rx<'_> {
                 },
                 tos: b::newtcp_skb_tos(skb),
                 reply_mark: b::newtcp_skb_reply_mark(skb),
+                outbox: Cell::new(Outbox::EMPTY),
                 _packet: PhantomData,
             }
         }
@@ -162,6 +179,15 @@ impl Rx<'_> {
     /// Its four-tuple, the receiver's end local; `ifindex` is where it came in.
     pub(crate) fn flow(&self) -> Flow {
         self.flow
+    }
+
+    /// Keeps what the receiver has sent until no lock is held.
+    fn keep(&self, outbox: Outbox) {
+        if !outbox.is_empty() {
+            let mut kept = self.outbox.replace(Outbox::EMPTY);
+            kept.append(outbox);
+            self.outbox.set(kept);
+        }
     }
 
     /// True if a packet for which there is no socket may be answered: IPsec policy allows it.
@@ -219,13 +245,14 @@ pub(crate) struct BacklogFull;
 /// Gives a packet to a socket: now, or when the process that owns the socket releases it.
 /// `take` is for the packet that need not wait.
 pub(crate) fn deliver<E: Protocol>(
+    rx: &Rx<'_>,
     sk: &Sock<E>,
     skb: SkBuff,
     take: impl FnOnce(&mut Locked<'_, E>, SkBuff),
 ) -> Result<(), BacklogFull> {
     // SAFETY: The socket is live; this is softirq, with no socket locked.
     unsafe { b::newtcp_bh_lock_sock_nested(sk.as_raw()) };
-    deliver_locked(sk, skb, take)
+    deliver_locked(sk, skb, take).map(|outbox| rx.keep(outbox))
 }
 
 /// As [`deliver`], for one who has a listener locked and gives the packet to a connection of
@@ -234,25 +261,31 @@ pub(crate) fn deliver_to_child<E: Protocol>(sk: &Sock<E>, skb: SkBuff) -> Result
     // SAFETY: The socket is live; softirqs are off, and a listener's lock is always taken before
     // that of a connection.
     unsafe { b::newtcp_bh_lock_sock_child(sk.as_raw()) };
-    deliver_locked(sk, skb, E::receive_locked)
+    // What it has sent goes by the device, since the listener is locked.
+    deliver_locked(sk, skb, E::receive_locked).map(drop)
 }
 
-/// The spin lock of the socket must be held; it is released.
+/// The spin lock of the socket must be held; it is released. What the socket has sent to others of
+/// this host is left to be delivered.
 fn deliver_locked<E: Protocol>(
     sk: &Sock<E>,
     skb: SkBuff,
     take: impl FnOnce(&mut Locked<'_, E>, SkBuff),
-) -> Result<(), BacklogFull> {
+) -> Result<Outbox, BacklogFull> {
     let raw = sk.as_raw();
     // SAFETY: Both are live.
     unsafe { b::newtcp_note_input(raw, skb.as_raw()) };
     // SAFETY: The spin lock is held, so ownership cannot change.
     let result = if unsafe { b::newtcp_sock_owned_by_user(raw) } {
-        to_backlog(sk, skb)
+        to_backlog(sk, skb).map(|()| Outbox::EMPTY)
     } else {
         // SAFETY: The spin lock is held and no process owns the socket.
-        unsafe { Locked::with(sk, |sk| take(sk, skb)) };
-        Ok(())
+        Ok(unsafe {
+            Locked::with(sk, |sk| {
+                take(sk, skb);
+                sk.take_outbox()
+            })
+        })
     };
     // SAFETY: Taken above.
     unsafe { b::newtcp_bh_unlock_sock(raw) };

@@ -96,6 +96,8 @@ pub(super) struct Floor<E: Protocol> {
     armed_for: UnsafeCell<u64>,
     /// Goes off when pacing allows the next transmission; a queued one holds a reference.
     pub(super) pacing: Opaque<b::hrtimer>,
+    /// Packets to sockets of this host, until the lock is let go; see `loopback`.
+    pub(super) outbox: UnsafeCell<*mut b::sk_buff>,
     /// 1 while the protocol holds its life reference.
     alive: Atomic<u32>,
 }
@@ -201,6 +203,7 @@ impl<E: Protocol> Floor<E> {
             out_of_order: UnsafeCell::new(pin_init::zeroed()),
             armed_for: UnsafeCell::new(0),
             pacing: Opaque::zeroed(),
+            outbox: UnsafeCell::new(core::ptr::null_mut()),
             alive: Atomic::new(0),
         }
     }

@@ -11,6 +11,7 @@ use crate::linux::{
     bindings as b,
     compat::prelude::*,
     demux,
+    loopback,
     memory::charge,
     msg::Msg,
     skb::SkBuff,
@@ -221,6 +222,8 @@ pub(super) unsafe extern "C" fn backlog_rcv<E: Protocol>(
     let rcu = rcu::read_lock();
     E::receive_locked(&mut locked, skb);
     drop(rcu);
+    // The spin lock is free: the process owns the socket.
+    loopback::deliver::<E>(locked.take_outbox());
     // SAFETY: As above.
     unsafe { b::newtcp_local_bh_enable() };
     0
@@ -236,6 +239,8 @@ pub(super) unsafe extern "C" fn release_cb<E: Protocol>(sk: *mut b::sock) {
         E::on_late_timer(&mut locked);
     }
     E::on_release(&mut locked);
+    // The spin lock is held: the device has to deliver this.
+    drop(locked.take_outbox());
     // SAFETY: Locked.
     unsafe { charge::settle(sk) };
     if deferred {

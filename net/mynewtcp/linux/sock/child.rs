@@ -121,6 +121,8 @@ impl<E: Protocol> Child<'_, E> {
 
 impl<E: Protocol> Drop for Child<'_, E> {
     fn drop(&mut self) {
+        // The listener's lock is held: the device has to deliver this.
+        drop(self.take_outbox());
         let sk = self.as_raw();
         // SAFETY: By the type invariant. This may be the last reference if the child has been
         // discarded, so it is not touched afterwards.

@@ -5,6 +5,10 @@
 use super::Sock;
 use crate::linux::{
     bindings as b,
+    loopback::{
+        self,
+        Outbox, //
+    },
     memory::charge,
     proto::Protocol,
     skb::{
@@ -79,15 +83,23 @@ impl<E: Protocol> Sock<E> {
         }
         // SAFETY: The spin lock is held, so ownership cannot change.
         let owned = unsafe { b::newtcp_sock_owned_by_user(sk) };
+        let mut outbox = Outbox::EMPTY;
         let result = (!owned).then(|| {
             // SAFETY: The spin lock is held and no process owns the socket.
-            unsafe { Locked::with(self, f) }
+            unsafe {
+                Locked::with(self, |locked| {
+                    let result = f(locked);
+                    outbox = locked.take_outbox();
+                    result
+                })
+            }
         });
         // SAFETY: Taken above.
         unsafe {
             b::newtcp_bh_unlock_sock(sk);
             b::newtcp_local_bh_enable();
         }
+        drop(outbox);
         result
     }
 }
@@ -103,15 +115,22 @@ impl<E: Protocol> Sock<E> {
         let sk = self.as_raw();
         // SAFETY: `self` is live, and this softirq has no socket locked.
         unsafe { b::newtcp_bh_lock_sock(sk) };
+        let mut outbox = Outbox::EMPTY;
         // SAFETY: The spin lock is held, so ownership cannot change.
         if unsafe { b::newtcp_sock_owned_by_user(sk) } {
             defer();
         } else {
             // SAFETY: The spin lock is held and no process owns the socket.
-            unsafe { Locked::with(self, f) };
+            outbox = unsafe {
+                Locked::with(self, |locked| {
+                    f(locked);
+                    locked.take_outbox()
+                })
+            };
         }
         // SAFETY: Taken above.
         unsafe { b::newtcp_bh_unlock_sock(sk) };
+        loopback::deliver::<E>(outbox);
     }
 }
 
@@ -297,6 +316,7 @@ impl<'a, E: Protocol> Owned<'a, E> {
 
 impl<E: Protocol> Drop for Owned<'_, E> {
     fn drop(&mut self) {
+        self.deliver_sent();
         if self.release {
             // SAFETY: `lock` took it; no reference into the endpoint is alive.
             unsafe { b::release_sock(self.as_raw()) };

@@ -58,6 +58,7 @@ impl<E: Protocol> Owned<'_, E> {
         if timeout.is_zero() {
             return Err(EAGAIN);
         }
+        self.deliver_sent();
         let sk = self.as_raw();
         let mut entry = Entry {
             // SAFETY: A socket that a process waits for has a wait queue.
@@ -110,6 +111,7 @@ impl<E: Protocol> Owned<'_, E> {
     /// `EPIPE` on a pending error or when the socket is shut down for writing, else as
     /// [`wait`](Self::wait).
     pub(crate) fn wait_for_memory(&mut self, timeout: &mut Timeout) -> Result {
+        self.deliver_sent();
         // SAFETY: The process owns the socket; `&mut self` means that no reference into the
         // endpoint is alive while the lock is released.
         to_result(unsafe { b::sk_stream_wait_memory(self.as_raw(), &raw mut timeout.0) })
