@@ -19,6 +19,7 @@ SYSCTLS = (
     ("keepalive_intvl", False, 1, 2147483, 75),
     ("keepalive_probes", False, 0, 255, 9),
     ("keepalive_time", False, 1, 2147483, 7200),
+    ("loopback_fast_path", False, 0, 255, 1),
     ("max_orphans", True, 0, 2147483647, None),
     ("max_reordering", False, 1, 65535, 300),
     ("max_syn_backlog", False, 0, 2147483647, None),
