@@ -1,22 +1,55 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Security modules. */
 
-/* LSM hooks that want a request: one is filled in on the stack. */
-
+/*
+ * LSM hooks that want a request: one is filled in on the stack. @listener may
+ * be NULL, as it is for TCP's requests from SYN cookies.
+ */
 __newtcp void newtcp_request_init(struct inet_request_sock *ireq,
 				  struct request_sock_ops *ops,
-				  const struct sock *listener)
+				  struct sock *listener,
+				  const struct sock *sk,
+				  const struct in6_addr *local, u16 lport,
+				  const struct in6_addr *remote, u16 rport)
 {
 	struct request_sock *req = &ireq->req;
 
 	memset(ireq, 0, sizeof(*ireq));
 	req->rsk_ops = ops;
+	req->rsk_listener = listener;
 	req->__req_common.skc_family = ops->family;
 	req->__req_common.skc_state = TCP_NEW_SYN_RECV;
-	write_pnet(&ireq->ireq_net, sock_net(listener));
+	write_pnet(&ireq->ireq_net, sock_net(sk));
+	ireq->ir_num = lport;
+	ireq->ir_rmt_port = htons(rport);
+#if IS_ENABLED(CONFIG_IPV6)
+	if (ops->family == AF_INET6) {
+		ireq->ir_v6_loc_addr = *local;
+		ireq->ir_v6_rmt_addr = *remote;
+		return;
+	}
+#endif
+	ireq->ir_loc_addr = local->s6_addr32[3];
+	ireq->ir_rmt_addr = remote->s6_addr32[3];
 }
 
-__newtcp int newtcp_security_conn_request(const struct sock *listener,
+/* Labels that a module wants in IP options go with the request. */
+__newtcp void newtcp_request_drop_options(struct inet_request_sock *ireq,
+					  struct sock *listener)
+{
+	if (ireq->req.rsk_ops->family == AF_INET) {
+		kfree(rcu_dereference_protected(ireq->ireq_opt, 1));
+		return;
+	}
+#if IS_ENABLED(CONFIG_IPV6)
+	if (ireq->ipv6_opt) {
+		atomic_sub(ireq->ipv6_opt->tot_len, &listener->sk_omem_alloc);
+		txopt_put(ireq->ipv6_opt);
+	}
+#endif
+}
+
+__newtcp int newtcp_security_conn_request(struct sock *listener,
 					  struct sk_buff *skb,
 					  struct inet_request_sock *ireq,
 					  u32 *secid, u32 *peer_secid)
@@ -25,6 +58,7 @@ __newtcp int newtcp_security_conn_request(const struct sock *listener,
 
 	*secid = ireq->req.secid;
 	*peer_secid = ireq->req.peer_secid;
+	newtcp_request_drop_options(ireq, listener);
 	return err;
 }
 

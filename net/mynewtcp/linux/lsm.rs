@@ -4,6 +4,7 @@
 //! `struct request_sock`, which we do not have: one is made up on the stack.
 
 use super::{
+    addr::Flow,
     bindings as b,
     mini::Mini,
     proto::Protocol,
@@ -16,13 +17,40 @@ use kernel::{
     sync::atomic::Relaxed, //
 };
 
-/// A made-up request for one call. The hooks read `family` of its operations only.
-fn request<E: Protocol>(ctx: &Ctx<'_, E>, ops: &mut b::request_sock_ops) -> b::inet_request_sock {
+/// A made-up request for the connection `flow`, for one call about the socket `ctx`, the listener
+/// if `is_listener`. The hooks read `family` of its operations, the IP version of the packets, and
+/// modules that label packets want the addresses.
+fn request<E: Protocol>(
+    ctx: &Ctx<'_, E>,
+    ops: &mut b::request_sock_ops,
+    flow: &Flow,
+    is_listener: bool,
+) -> b::inet_request_sock {
     let mut ireq = b::inet_request_sock::default();
-    let v6 = ctx.is_v6();
-    ops.family = if v6 { b::AF_INET6 } else { b::AF_INET } as i32;
-    // SAFETY: All pointers are valid; `ops` outlives the request in all callers.
-    unsafe { b::newtcp_request_init(&raw mut ireq, ops, ctx.as_raw()) };
+    let family = if flow.is_v4() {
+        b::AF_INET
+    } else {
+        b::AF_INET6
+    };
+    ops.family = family as i32;
+    let listener = if is_listener {
+        ctx.as_raw()
+    } else {
+        core::ptr::null_mut()
+    };
+    // SAFETY: All pointers are valid; `ops` and the socket outlive the request in all callers.
+    unsafe {
+        b::newtcp_request_init(
+            &raw mut ireq,
+            ops,
+            listener,
+            ctx.as_raw(),
+            flow.laddr.as_in6(),
+            flow.lport,
+            flow.raddr.as_in6(),
+            flow.rport,
+        );
+    }
     ireq
 }
 
@@ -31,7 +59,7 @@ impl<E: Protocol> Ctx<'_, E> {
     /// socket of the connection will need.
     pub(crate) fn may_connect(&mut self, skb: &SkbRef, mini: &Mini<E, E::Request>) -> Result {
         let mut ops: b::request_sock_ops = pin_init::zeroed();
-        let mut ireq = request(self, &mut ops);
+        let mut ireq = request(self, &mut ops, mini.flow(), true);
         let (mut secid, mut peer_secid) = (0, 0);
         // SAFETY: All pointers are valid, the socket is locked.
         to_result(unsafe {
@@ -58,7 +86,7 @@ impl<E: Protocol> Ctx<'_, E> {
 /// Gives the socket of an accepted connection its label.
 pub(super) fn cloned<E: Protocol>(child: &mut Ctx<'_, E>, mini: &Mini<E, E::Request>) {
     let mut ops: b::request_sock_ops = pin_init::zeroed();
-    let mut ireq = request(child, &mut ops);
+    let mut ireq = request(child, &mut ops, mini.flow(), false);
     // SAFETY: All pointers are valid, the child is locked.
     unsafe {
         b::newtcp_security_clone(
