@@ -251,18 +251,39 @@ fn push(sk: &mut Owned<'_>, octets: u32, flags: u32, remaining: usize) -> Result
             skb.cb_mut::<Cb>().sealed = 1;
         }
     }
+    let more = remaining > 0 || flags & msg_flags::MORE != 0;
+    if is_still_waiting(sk, octets, more) {
+        return tell(sk, octets, more);
+    }
     // A write of several segments is worth a look at the route, a smaller one fits it anyway.
     let endpoint = sk.endpoint();
     let mss = endpoint.connection().map(Connection::mss);
     if mss.is_some_and(|mss| octets > mss.octets()) {
         follow_route(sk);
     }
-    let more = remaining > 0 || flags & msg_flags::MORE != 0;
-    let connection = sk.endpoint().get_mut().connection.get_mut();
-    connection
-        .ok_or(EPIPE)?
-        .append(octets, more)
-        .map_err(crate::error::of_verb)?;
+    tell(sk, octets, more)?;
     drive(sk);
+    Ok(())
+}
+
+/// Does what is queued wait still, as it did without the last `octets`?
+fn is_still_waiting(sk: &mut Owned<'_>, octets: u32, more: bool) -> bool {
+    let queues = sk.queues();
+    let Some(front) = queues.unsent().front().map(|skb| skb.len()) else {
+        return false;
+    };
+    let endpoint = sk.endpoint();
+    let connection = endpoint.connection();
+    connection.is_some_and(|connection| connection.is_still_waiting(front, octets, more))
+}
+
+/// Tells the engine of `octets` more, and whoever looks without the lock.
+fn tell(sk: &mut Owned<'_>, octets: u32, more: bool) -> Result {
+    let (ctx, endpoint) = sk.split();
+    let connection = endpoint.get_mut().connection.get_mut().ok_or(EPIPE)?;
+    connection
+        .send(octets, more)
+        .map_err(crate::error::of_verb)?;
+    ctx.shared().set_unsent(connection.unsent());
     Ok(())
 }

@@ -46,17 +46,7 @@ impl Connection {
 
     /// `n` octets have been appended to the unsent list. With `more` the user says that others
     /// follow at once, so that a partial segment waits for them.
-    pub fn send<S: Shell>(
-        &mut self,
-        _cx: &mut Context<'_, S>,
-        n: u32,
-        more: bool,
-    ) -> Result<(), VerbError> {
-        self.append(n, more)
-    }
-
-    /// [`send`](Self::send), for which a shell is not needed.
-    pub fn append(&mut self, n: u32, more: bool) -> Result<(), VerbError> {
+    pub fn send(&mut self, n: u32, more: bool) -> Result<(), VerbError> {
         if !self.state.can_send() {
             return Err(match self.state() {
                 StateName::Closed => VerbError::NotConnected,

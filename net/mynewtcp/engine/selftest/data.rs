@@ -194,6 +194,21 @@ pub fn small_segments_wait_for_their_predecessor() -> Outcome {
     )?;
     end.write(10)?;
     end.silent("the third small segment does not wait")?;
+    let is_waiting = |end: &mut End, front: u32, n: u32, more: bool| {
+        end.with(|connection, _| connection.is_still_waiting(front, n, more))
+    };
+    ensure(
+        is_waiting(&mut end, 20, 10, false),
+        "ten octets more change something",
+    )?;
+    ensure(
+        !is_waiting(&mut end, u32::from(MSS), u32::from(MSS) - 10, false),
+        "a whole segment changes nothing",
+    )?;
+    ensure(
+        !is_waiting(&mut end, 10, 10, false) && !is_waiting(&mut end, 20, 10, true),
+        "a second chunk or another wish changes nothing",
+    )?;
     end.with(|connection, cx| connection.set_nodelay(cx, true));
     end.transmit("nodelay does not help")?;
     Ok(())
@@ -216,11 +231,19 @@ pub fn superpackets_respect_their_limit() -> Outcome {
     let mut narrow = segment(Control::None, IRS.plus(1), Some(ISS.plus(4_501)), 0);
     narrow.window = 2_500;
     end.receive(&narrow);
+    let is_waiting = |end: &mut End, front: u32| {
+        end.with(|connection, _| connection.is_still_waiting(front, 100, false))
+    };
+    ensure(!is_waiting(&mut end, 100), "what is new waits already")?;
     end.write(6_000)?;
     let mut sent = 0;
     while let Some(transmit) = end.poll() {
         sent += transmit.range.len();
     }
+    ensure(
+        is_waiting(&mut end, 3_000) && !is_waiting(&mut end, 4_100),
+        "wrong about what waits for the window",
+    )?;
     ensure(sent <= 2_500, "sent beyond the window")?;
     ensure(sent == 2_000, "did not send whole segments")
 }

@@ -248,7 +248,7 @@ impl End {
     /// The user writes `n` octets.
     pub fn write(&mut self, n: u32) -> Outcome {
         self.shell.write(n);
-        self.with(|connection, cx| connection.send(cx, n, false))
+        self.with(|connection, _| connection.send(n, false))
             .map_err(|_| "send was refused")
     }
 

@@ -221,7 +221,7 @@ impl<const N: usize> Player<N> {
                 let (n, more) = (words.number()? as u32, words.number()? != 0);
                 let goal = self.with(|connection, _| connection.size_goal())?;
                 self.shell.fill(n, goal);
-                let done = self.with(|connection, cx| connection.send(cx, n, more))?;
+                let done = self.with(|connection, _| connection.send(n, more))?;
                 done.map_err(|_| "send is refused")
             }
             "read" => {

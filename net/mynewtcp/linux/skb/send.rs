@@ -268,8 +268,23 @@ impl<E: Protocol> Owned<'_, E> {
         }
     }
 
-    /// The same for bytes that are copied.
+    /// The same for bytes that are copied, from as many fragments as it takes.
     fn fill_copy(&mut self, skb: *mut b::sk_buff, msg: &mut Msg<'_>, want: u32) -> Result<u32> {
+        let mut filled = 0;
+        while filled < want {
+            match self.fill_fragment(skb, msg, want - filled) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(error) if filled == 0 => return Err(error),
+                // Whoever comes for more meets it again.
+                Err(_) => break,
+            }
+        }
+        Ok(filled)
+    }
+
+    #[inline]
+    fn fill_fragment(&mut self, skb: *mut b::sk_buff, msg: &mut Msg<'_>, want: u32) -> Result<u32> {
         let sk = self.as_raw();
         // SAFETY: `sk` is locked, `skb` is a payload skb of it, `msg` is a live message. The
         // page fragment belongs to the task or, under the lock, to the socket.

@@ -315,7 +315,7 @@ impl Host {
                 let n = scenario.users[self.me].write_len;
                 cx.shell.write(n, connection.size_goal());
                 connection
-                    .send(&mut cx, n, false)
+                    .send(n, false)
                     .map_err(|error| format!("send: {error:?}"))?;
                 self.seen.writes += 1;
                 self.seen.written += n;

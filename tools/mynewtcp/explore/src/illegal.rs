@@ -180,8 +180,8 @@ pub fn check(scenario: &Scenario, host: &Host) -> Result<(), String> {
         refused.then_some(()).ok_or("a second connect was accepted")
     })?;
     if host.seen.shut_down {
-        unchanged(scenario, host, "writing after the end", |connection, cx| {
-            let refused = connection.send(cx, 10, false).is_err();
+        unchanged(scenario, host, "writing after the end", |connection, _| {
+            let refused = connection.send(10, false).is_err();
             refused
                 .then_some(())
                 .ok_or("writing after the end was accepted")

@@ -12,8 +12,7 @@ pub fn run(data: &[u8]) {
     let mut input = Input::new(data);
     let mut driver = Driver::new(&mut input);
     driver.store.write(3000, driver.connection.size_goal());
-    let (connection, mut cx) = driver.parts();
-    if connection.send(&mut cx, 3000, false).is_err() {
+    if driver.connection.send(3000, false).is_err() {
         return;
     }
     driver.settle();

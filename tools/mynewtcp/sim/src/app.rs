@@ -115,7 +115,7 @@ impl App {
             self.written += n;
             let more = self.rng.chance(self.plan.more) && self.written < self.plan.total;
             cx.shell.note(|| format!("write {n} {}", u8::from(more)));
-            connection.send(cx, n as u32, more).ok()?;
+            connection.send(n as u32, more).ok()?;
             self.write_at = now + self.rng.range(0, self.plan.write_pause);
         }
         None

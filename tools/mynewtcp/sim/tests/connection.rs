@@ -221,7 +221,7 @@ fn take(subject: &mut Subject, step: Step) {
             if subject.connection.can_send() {
                 let goal = subject.connection.size_goal();
                 subject.store.write((0..n).map(|_| 0), goal);
-                let _ = subject.with(|connection, cx| connection.send(cx, n, false));
+                let _ = subject.with(|connection, _| connection.send(n, false));
             }
         }
         Step::Read(n) => {

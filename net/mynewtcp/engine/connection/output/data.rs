@@ -258,6 +258,24 @@ impl Connection {
         }
     }
 
+    /// Whether [`send`](Self::send) with `n` and `more` leaves nothing to do: there is no need to
+    /// poll then. The first unsent chunk has `front` octets, with those of the `n` that are in it.
+    pub fn is_still_waiting(&self, front: u32, n: u32, more: bool) -> bool {
+        let unsent = self.snd.unsent();
+        if unsent > front {
+            // It could go without what follows it, and waits for a window.
+            return true;
+        }
+        // A partial segment waits, and is one still.
+        unsent > 0
+            && front == unsent.saturating_add(n)
+            && front < self.snd.size.mss().octets()
+            && front < self.snd.window.max.octets().div_ceil(2)
+            && more == self.snd.more
+            && !self.snd.force_partial
+            && self.partial() == Partial::Waits
+    }
+
     /// Our FIN travels with the last octets if the peer's window has room for it.
     fn fin_may_follow(&self, range: SeqRange) -> bool {
         self.state.fin() == Some(range.end()) && self.usable_window() > 0

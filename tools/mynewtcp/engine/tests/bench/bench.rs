@@ -149,8 +149,7 @@ impl Bench {
     /// The user writes `n` octets.
     pub(crate) fn write(&mut self, n: u32) {
         self.store.write(n, self.connection.size_goal());
-        let (connection, mut cx) = self.parts();
-        connection.send(&mut cx, n, false).expect("it may send");
+        self.connection.send(n, false).expect("it may send");
     }
 
     /// The user reads all there is.
