@@ -46,10 +46,32 @@ pub(crate) fn drive_at(sk: &mut Locked<'_>, now: Instant) {
 /// Tells the user and arms the timer, after all has been transmitted.
 pub(crate) fn finish(sk: &mut Locked<'_>) {
     show_state(sk);
+    match take_ready(sk) {
+        Some((readable, writable)) => {
+            if readable {
+                tell_readable(sk);
+            }
+            if writable {
+                tell_writable(sk);
+            }
+        }
+        None => carry_out_all(sk),
+    }
+    arm_timer(sk);
+}
+
+#[inline]
+fn take_ready(sk: &mut Locked<'_>) -> Option<(bool, bool)> {
+    let connection = sk.endpoint().get_mut().connection.get_mut()?;
+    connection.take_ready()
+}
+
+/// Tells everything, in the order of a connection's life.
+#[inline(never)]
+fn carry_out_all(sk: &mut Locked<'_>) {
     while let Some(event) = next_event(sk) {
         carry_out(sk, event);
     }
-    arm_timer(sk);
 }
 
 fn transmit_all(sk: &mut Locked<'_>, now: Instant) {
@@ -88,9 +110,6 @@ pub(crate) fn show_rate(sk: &mut Locked<'_>) {
 
 fn next_event(sk: &mut Locked<'_>) -> Option<Event> {
     let connection = sk.endpoint().get_mut().connection.get_mut()?;
-    if !connection.has_events() {
-        return None;
-    }
     connection.poll_event()
 }
 
@@ -115,6 +134,9 @@ fn show_state(sk: &mut Locked<'_>) {
         return;
     };
     ctx.shared().set_unsent(connection.unsent());
+    if connection.is_established() && ctx.state() == state::ESTABLISHED {
+        return;
+    }
     let new = match connection.state() {
         StateName::Closed => return,
         StateName::SynSent => state::SYN_SENT,
@@ -144,6 +166,22 @@ fn show_state(sk: &mut Locked<'_>) {
     }
 }
 
+/// There is more to read.
+#[inline]
+fn tell_readable(sk: &mut Locked<'_>) {
+    let wanted = sk.rcvlowat().max(1);
+    if sk.shared().unread() >= wanted || sk.flag(SockFlag::Done) {
+        sk.data_ready();
+    }
+}
+
+/// There may be room to write.
+#[inline]
+fn tell_writable(sk: &mut Locked<'_>) {
+    memory::grow_send_buffer(sk);
+    sk.write_space();
+}
+
 fn carry_out(sk: &mut Locked<'_>, event: Event) {
     match event {
         Event::Connected => {
@@ -152,16 +190,8 @@ fn carry_out(sk: &mut Locked<'_>, event: Event) {
             sk.state_change();
             sk.wake_async(Wake::Out);
         }
-        Event::Readable => {
-            let wanted = sk.rcvlowat().max(1);
-            if sk.shared().unread() >= wanted || sk.flag(SockFlag::Done) {
-                sk.data_ready();
-            }
-        }
-        Event::Writable => {
-            memory::grow_send_buffer(sk);
-            sk.write_space();
-        }
+        Event::Readable => tell_readable(sk),
+        Event::Writable => tell_writable(sk),
         Event::PeerClosed => peer_closed(sk),
         Event::Failed(why) => sk.set_err(error::of_connection(why)),
         Event::TimeWait(time_wait) => wait(sk, time_wait),

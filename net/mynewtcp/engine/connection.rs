@@ -220,10 +220,18 @@ impl Connection {
         }
     }
 
-    /// [`poll_event`](Self::poll_event) has something to tell.
+    /// All that [`poll_event`](Self::poll_event) has to tell, if that is at most that there is
+    /// something to read, and that there is room to write: whether it is. `None` if it is more,
+    /// and has to be polled.
     #[inline]
-    pub fn has_events(&self) -> bool {
-        !self.pending.is_empty()
+    pub fn take_ready(&mut self) -> Option<(bool, bool)> {
+        self.pending.take_ready()
+    }
+
+    /// It is in ESTABLISHED, where most of them are most of the time.
+    #[inline]
+    pub fn is_established(&self) -> bool {
+        matches!(self.state, State::Established(_))
     }
 
     /// The next thing to tell the user, if there is one.
@@ -478,10 +486,16 @@ impl Connection {
 
     /// What there is room for in the receive buffer.
     fn room<S: Shell>(&self, cx: &Context<'_, S>) -> Room {
+        self.room_under(cx, cx.shell.is_under_pressure())
+    }
+
+    /// The same for a caller that knows whether there is memory pressure.
+    #[inline]
+    fn room_under<S: Shell>(&self, cx: &Context<'_, S>, pressure: bool) -> Room {
         let tuning = &self.rcv.tuning;
         Room {
             free: tuning.window_of(cx.shell.free_space()),
-            most: tuning.most(cx.shell.is_under_pressure()),
+            most: tuning.most(pressure),
             capacity: tuning.window_of(cx.shell.capacity()).min(tuning.clamp),
             mss: u32::from(self.rcv.ack.peer_mss),
         }

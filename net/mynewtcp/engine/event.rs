@@ -74,6 +74,20 @@ impl Pending {
         self.0 & !Self::OVER == 0
     }
 
+    /// Takes [`Signal::Readable`] and [`Signal::Writable`], if there is nothing else to tell: whether
+    /// there is the one, and the other.
+    #[inline]
+    pub(crate) fn take_ready(&mut self) -> Option<(bool, bool)> {
+        let has = |signal: Signal| self.0 & signal as u8 != 0;
+        let found = (has(Signal::Readable), has(Signal::Writable));
+        let usual = Signal::Readable as u8 | Signal::Writable as u8;
+        if self.0 & !(usual | Self::OVER) != 0 {
+            return None;
+        }
+        self.0 &= !usual;
+        Some(found)
+    }
+
     /// Takes the next event to tell, in the order of a connection's life.
     pub(crate) fn take(&mut self) -> Option<Signal> {
         if self.is_empty() {

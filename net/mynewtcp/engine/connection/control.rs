@@ -106,6 +106,7 @@ impl Connection {
 
     /// New data was acknowledged: the algorithm takes note, and if `may_grow` lets it, widens the
     /// window.
+    #[inline(always)]
     pub(super) fn on_data_acked<S: Shell>(
         &mut self,
         cx: &mut Context<'_, S>,

@@ -391,6 +391,7 @@ impl Connection {
     }
 
     /// A header with everything that each segment of a synchronized connection has.
+    #[inline]
     fn header<S: Shell>(
         &mut self,
         cx: &mut Context<'_, S>,
@@ -398,10 +399,11 @@ impl Connection {
         control: Control,
         transmit: &mut Transmit,
     ) {
-        if cx.shell.is_under_pressure() {
+        let pressure = cx.shell.is_under_pressure();
+        if pressure {
             self.rcv.tuning.on_pressure();
         }
-        let room = self.room(cx);
+        let room = self.room_under(cx, pressure);
         let nxt = self.rcv.nxt;
         let was_open = !self.rcv.window.is_closed();
         *transmit = Transmit::bare(seq, Some(nxt), control);

@@ -20,6 +20,7 @@ use crate::engine::recv::Receive;
 use crate::engine::seq::SeqNum;
 
 /// Whether there is room for `payload`, which begins at `start`; makes room if need be.
+#[inline(always)]
 pub(crate) fn admit<S: Shell>(
     receive: &mut Receive,
     cx: &mut Context<'_, S>,
@@ -33,6 +34,19 @@ pub(crate) fn admit<S: Shell>(
         Ok(()) => return true,
         Err(shortage) => shortage,
     };
+    admit_scarcely(receive, cx, start, payload, shortage)
+}
+
+/// The same when there is no room.
+#[cold]
+#[inline(never)]
+fn admit_scarcely<S: Shell>(
+    receive: &mut Receive,
+    cx: &mut Context<'_, S>,
+    start: SeqNum,
+    payload: &S::Payload,
+    shortage: Shortage,
+) -> bool {
     if start == receive.nxt && cx.shell.unread() == 0 && is_least(cx, payload, shortage) {
         return true;
     }

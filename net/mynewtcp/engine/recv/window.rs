@@ -115,6 +115,7 @@ impl ReceiveWindow {
     }
 
     /// What the next segment should offer.
+    #[inline]
     fn wanted(&self, nxt: SeqNum, room: Room) -> u32 {
         let offered = self.offered(nxt);
         let largest = self.scale.largest_window().octets();
@@ -142,6 +143,7 @@ impl ReceiveWindow {
     }
 
     /// Chooses the window for a segment that is being sent and returns its field.
+    #[inline]
     pub(crate) fn offer(&mut self, nxt: SeqNum, room: Room) -> u16 {
         let window = self.wanted(nxt, room);
         self.edge = self.edge.latest(nxt.plus(window));

@@ -7,7 +7,10 @@ use crate::engine::seq::{
     SeqRange, //
 };
 use crate::engine::wire::ecn::Ecn;
-use crate::engine::wire::options::Options;
+use crate::engine::wire::options::{
+    put_words,
+    Options, //
+};
 use crate::engine::wire::segment::{
     Control,
     Segment, //
@@ -102,34 +105,17 @@ impl Transmit {
     pub fn emit(&self, ports: Ports, out: &mut [u8]) -> Option<usize> {
         let (fixed, area) = out.split_first_chunk_mut::<HEADER_LEN>()?;
         let header_len = HEADER_LEN + self.options.emit(area)?;
-        let [s0, s1] = ports.src.to_be_bytes();
-        let [d0, d1] = ports.dst.to_be_bytes();
-        let [q0, q1, q2, q3] = self.seq.raw().to_be_bytes();
-        let [a0, a1, a2, a3] = self.ack.unwrap_or_default().raw().to_be_bytes();
-        let [w0, w1] = self.window.to_be_bytes();
-        let offset = (header_len as u8 / 4) << 4;
-        *fixed = [
-            s0,
-            s1,
-            d0,
-            d1,
-            q0,
-            q1,
-            q2,
-            q3,
-            a0,
-            a1,
-            a2,
-            a3,
-            offset,
-            self.flags(),
-            w0,
-            w1,
-            0,
-            0,
-            0,
-            0,
-        ];
+        let offset = (header_len as u32 / 4) << 28;
+        put_words(
+            fixed,
+            [
+                u32::from(ports.src) << 16 | u32::from(ports.dst),
+                self.seq.raw(),
+                self.ack.unwrap_or_default().raw(),
+                offset | u32::from(self.flags()) << 16 | u32::from(self.window),
+                0,
+            ],
+        );
         Some(header_len)
     }
 

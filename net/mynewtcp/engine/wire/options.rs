@@ -115,6 +115,14 @@ impl PartialEq for SackBlocks {
 
 impl Eq for SackBlocks {}
 
+/// Writes `words` in network byte order. That is much less work than to write octets.
+#[inline]
+pub(super) fn put_words<const N: usize>(out: &mut [u8], words: [u32; N]) {
+    for (octets, word) in out.chunks_exact_mut(4).zip(words) {
+        octets.copy_from_slice(&word.to_be_bytes());
+    }
+}
+
 /// The options of one segment, those that we understand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -255,9 +263,8 @@ impl Options {
             && self.sack.is_empty();
         if let (true, Some(ts)) = (stamped_only, self.timestamps) {
             let words = area.first_chunk_mut::<{ TIMESTAMPS_LEN as usize }>()?;
-            let ([v0, v1, v2, v3], [e0, e1, e2, e3]) = (ts.val.to_be_bytes(), ts.ecr.to_be_bytes());
-            let [nop, stamps] = [kind::NOP, kind::TIMESTAMPS];
-            *words = [nop, nop, stamps, 10, v0, v1, v2, v3, e0, e1, e2, e3];
+            let first = u32::from_be_bytes([kind::NOP, kind::NOP, kind::TIMESTAMPS, 10]);
+            put_words(words, [first, ts.val, ts.ecr]);
             return Some(words.len());
         }
         self.emit_any(area)

@@ -143,7 +143,7 @@ impl Connection {
     }
 
     /// SND.UNA has advanced, over `acked` octets of data.
-    #[inline]
+    #[inline(always)]
     pub(super) fn note_progress<S: Shell>(
         &mut self,
         cx: &mut Context<'_, S>,

@@ -118,6 +118,7 @@ impl Connection {
 
     /// Learns from a segment with payload what full segments are, what they cost, and how long a
     /// round trip takes.
+    #[inline(always)]
     pub(super) fn measure<S: Shell>(
         &mut self,
         cx: &mut Context<'_, S>,
@@ -153,6 +154,7 @@ impl Connection {
         }
     }
 
+    #[inline(always)]
     pub(super) fn schedule_ack<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         let nxt = self.rcv.nxt;
         let window = self.rcv.window.offered(nxt);
