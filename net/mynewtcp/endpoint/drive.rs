@@ -83,20 +83,35 @@ fn transmit_all(sk: &mut Locked<'_>, now: Instant) {
         connection.set_pacing(limits);
     }
     show_rate(sk);
+    while transmit_one(sk, now) {}
+}
+
+/// Transmits once, if there is anything to transmit. True if there may be more.
+#[inline(never)]
+fn transmit_one(sk: &mut Locked<'_>, now: Instant) -> bool {
     let mut transmit = Transmit::NONE;
-    while let Some(polled @ (Polled::One | Polled::Last)) =
-        with_connection_at(sk, now, |connection, cx| {
-            connection.poll_transmit_into(cx, &mut transmit)
-        })
-    {
-        if output::transmit(sk, &transmit).is_err() {
-            with_connection_at(sk, now, |connection, cx| {
-                connection.on_transmit_failed(cx, &transmit);
-            });
-        } else if polled == Polled::Last {
-            break;
-        }
+    let polled = with_connection_at(sk, now, |connection, cx| {
+        connection.poll_transmit_into(cx, &mut transmit)
+    });
+    let again = match polled {
+        Some(Polled::One) => true,
+        Some(Polled::Last) => false,
+        Some(Polled::Nothing) | None => return false,
+    };
+    if output::transmit(sk, &transmit).is_ok() {
+        return again;
     }
+    give_back(sk, now, &transmit);
+    true
+}
+
+/// There was no memory for `transmit`.
+#[cold]
+#[inline(never)]
+fn give_back(sk: &mut Locked<'_>, now: Instant, transmit: &Transmit) {
+    with_connection_at(sk, now, |connection, cx| {
+        connection.on_transmit_failed(cx, transmit);
+    });
 }
 
 /// Shows how fast the connection may send.

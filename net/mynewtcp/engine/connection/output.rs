@@ -311,6 +311,27 @@ impl Connection {
     }
 
     fn poll_output<S: Shell>(&mut self, cx: &mut Context<'_, S>, out: &mut Transmit) -> bool {
+        let sent = match self.plain_len(cx) {
+            Some(len) => self.send_plainly(cx, len, out),
+            None => self.poll_before_ack(cx, out),
+        };
+        if sent {
+            return true;
+        }
+        if self.rcv.ack.is_now() {
+            self.transmit_ack(cx, out);
+            return true;
+        }
+        if self.snd.probe_due {
+            self.snd.probe_due = false;
+            return put(out, Some(self.transmit_probe(cx)));
+        }
+        self.settle(cx);
+        false
+    }
+
+    /// What goes before an acknowledgment that nothing else carries.
+    fn poll_before_ack<S: Shell>(&mut self, cx: &mut Context<'_, S>, out: &mut Transmit) -> bool {
         if self.ecn.has_early() && put(out, self.poll_early_ack(cx)) {
             return true;
         }
@@ -333,15 +354,6 @@ impl Connection {
                 return true;
             }
         }
-        if self.rcv.ack.is_now() {
-            self.transmit_ack(cx, out);
-            return true;
-        }
-        if self.snd.probe_due {
-            self.snd.probe_due = false;
-            return put(out, Some(self.transmit_probe(cx)));
-        }
-        self.settle(cx);
         false
     }
 

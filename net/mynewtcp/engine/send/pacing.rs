@@ -70,6 +70,7 @@ impl Pacer {
     }
 
     /// Octets per second, limit included; [`u64::MAX`] is "as fast as you can".
+    #[inline]
     pub(crate) fn rate(&self) -> u64 {
         self.rate.min(self.limits.max_rate)
     }
@@ -107,6 +108,12 @@ impl Pacer {
         let budget = budget.min(u64::from(goal)) as u32;
         let segments = (budget / octets).max(u32::from(config.min_tso_segs).max(1));
         segments.saturating_mul(octets).min(goal)
+    }
+
+    /// Transmissions wait for the rate.
+    #[inline]
+    pub(crate) fn is_internal(&self) -> bool {
+        self.limits.internal
     }
 
     /// When the next transmission may go, if it is not now.

@@ -105,8 +105,8 @@ pub fn context<'a>(
     }
 }
 
-/// Without prediction a segment that finds `before` leads to the same place: right after it, and
-/// if there is nothing to transmit then, behind that as well.
+/// Without prediction a segment that finds `before` leads to the same place, right after it and
+/// when all has been transmitted; and the same is transmitted.
 fn compare_ways(
     now: Instant,
     scenario: &Scenario,
@@ -128,8 +128,16 @@ fn compare_ways(
         let payload = (!range.is_empty()).then_some(Piece(range));
         connection.on_segment(&mut cx, segment, payload);
         let arrived = format!("{connection:?} {:?}", cx.shell);
-        let _ = connection.rests(&mut cx);
-        (arrived, format!("{connection:?} {store:?}"))
+        let mut sent = Vec::new();
+        if !connection.rests(&mut cx) {
+            while let Some(transmit) = connection.poll_transmit(&mut cx) {
+                sent.push(transmit);
+                if sent.len() > TRANSMIT_LIMIT {
+                    break;
+                }
+            }
+        }
+        (arrived, sent, format!("{connection:?} {store:?}"))
     });
     let [with, without] = &ends;
     if with == without {

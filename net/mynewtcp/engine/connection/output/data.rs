@@ -159,6 +159,46 @@ impl Connection {
         }
     }
 
+    /// Octets to send where nothing else has to be sent before them, nothing is held to be lost,
+    /// and [nothing limits](Self::unlimited_len) them.
+    #[inline]
+    pub(super) fn plain_len<S: Shell>(&self, cx: &Context<'_, S>) -> Option<u32> {
+        let snd = &self.snd;
+        let unsent = snd.write_seq.distance_from(snd.nxt);
+        let flight = snd.nxt.distance_from(snd.una);
+        let is_plain = self.is_established()
+            && cx.config.prediction
+            && unsent.wrapping_sub(1) < snd.size.mss().octets()
+            && snd.recovery.phase == Phase::Open
+            && snd.recovery.dup_acks == 0
+            && snd.board.is_clean(snd.una)
+            && !(snd.tlp.due || snd.control_lost || snd.more || self.user.cork)
+            && !(snd.pmtu.is_searching() || snd.pacer.is_internal())
+            && !self.ecn.has_early()
+            && self.rcv.blocks.is_empty()
+            && !self.rcv.duplicates.is_owed()
+            && flight.saturating_add(unsent) <= self.window.cwnd_bytes.min(snd.window.wnd.octets())
+            && (self.user.nodelay || !snd.small_end.after(snd.una))
+            && cx.shell.unsent_front() == unsent;
+        is_plain.then_some(unsent)
+    }
+
+    /// Sends [so many](Self::plain_len).
+    #[inline]
+    pub(super) fn send_plainly<S: Shell>(
+        &mut self,
+        cx: &mut Context<'_, S>,
+        len: u32,
+        out: &mut Transmit,
+    ) -> bool {
+        self.timers.stop(Timer::Pacing);
+        self.restart_after_idle(cx);
+        debug_assert_eq!(self.unlimited_len(cx), Some(len));
+        self.snd.window_limited = false;
+        self.snd.force_partial = false;
+        self.send_new(cx, len, false, out)
+    }
+
     /// What [`Limits::size`] would say where nothing limits: all that is unsent, if that is no
     /// more than a segment in one chunk.
     fn unlimited_len<S: Shell>(&self, cx: &Context<'_, S>) -> Option<u32> {
