@@ -432,7 +432,8 @@ __newtcp void newtcp_note_input(struct sock *sk, struct sk_buff *skb)
 	/* The device stamps packets while anyone wants that. One that has not
 	 * been through the device, or came just before, gets its stamp here.
 	 */
-	if (unlikely(sk->sk_flags & SK_FLAGS_TIMESTAMP) && !skb->tstamp)
+	if ((static_branch_unlikely(&netstamp_needed_key) ||
+	     unlikely(sk->sk_flags & SK_FLAGS_TIMESTAMP)) && !skb->tstamp)
 		__net_timestamp(skb);
 	/* At a listener the user says which CPU it is for. */
 	if (sk->sk_state != TCP_LISTEN)
