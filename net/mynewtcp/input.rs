@@ -26,6 +26,7 @@ use crate::endpoint::{
 };
 use crate::engine::connection::StateName;
 use crate::engine::listener;
+use crate::engine::time::Instant;
 use crate::engine::wire::{
     Ecn,
     Malformed,
@@ -128,9 +129,20 @@ pub(crate) fn count_unseen(namespace: &Namespace, why: DropReason) {
 fn dispatch(skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) {
     let flow = rx.flow();
     match demux::lookup(&flow) {
-        Some(Entry::Sock(sk)) => hand_over(&sk, skb, rx, namespace, segment),
+        Some(Entry::Sock(sk)) => {
+            hand_over(&sk, skb, rx, namespace, segment, |sk, skb| {
+                take(sk, skb, segment)
+            });
+        }
         Some(Entry::Request(request)) => match listen::listener_of(&request) {
-            Some(listener) => hand_over(&listener, skb, rx, namespace, segment),
+            Some(listener) => {
+                hand_over(&listener, skb, rx, namespace, segment, |sk, skb| {
+                    match sk.endpoint().role() {
+                        Role::Listening => listen::receive_for(sk, &request, skb, segment),
+                        Role::Connected | Role::Closed => take(sk, skb, segment),
+                    }
+                });
+            }
             None => {
                 demux::forget_request(&request);
                 to_listener(skb, rx, namespace, segment);
@@ -146,7 +158,14 @@ fn dispatch(skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) 
 /// There is no connection: somebody may be listening.
 fn to_listener(mut skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) {
     match demux::lookup_listener(&rx.flow(), &mut skb, segment.header_len) {
-        Some(listener) => hand_over(&listener, skb, rx, namespace, segment),
+        Some(listener) => {
+            hand_over(&listener, skb, rx, namespace, segment, |sk, skb| {
+                match sk.endpoint().role() {
+                    Role::Listening => listen::receive_new(sk, skb, segment),
+                    Role::Connected | Role::Closed => take(sk, skb, segment),
+                }
+            });
+        }
         None => {
             namespace.note(Event::NoPorts);
             if rx.may_reply(&skb) {
@@ -168,8 +187,17 @@ pub(crate) fn reset(skb: &SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &
     }
 }
 
-/// Gives a segment to the socket that it is for, now or when its owner lets go of it.
-fn hand_over(sk: &SockRef, mut skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) {
+/// Gives a segment to the socket that it is for, to `take` now or to [`take`] when its owner
+/// lets go of it.
+#[inline(always)]
+fn hand_over(
+    sk: &SockRef,
+    mut skb: SkBuff,
+    rx: &Rx<'_>,
+    namespace: &Namespace,
+    segment: &Segment,
+    take: impl FnOnce(&mut Locked<'_>, SkBuff),
+) {
     if let Err(why) = rx::accept(sk, &mut skb, u32::from(segment.header_len)) {
         namespace.note(if why == reason::MIN_HOPS {
             Event::MinTtlDrop
@@ -183,7 +211,7 @@ fn hand_over(sk: &SockRef, mut skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, 
     let is_whole = skb.len() == u32::from(segment.header_len).saturating_add(segment.payload_len);
     let delivered = rx::deliver(rx, sk, skb, |sk, skb| {
         if is_whole {
-            take(sk, skb, segment);
+            take(sk, skb);
         } else {
             receive_locked(sk, skb);
         }
@@ -206,7 +234,7 @@ pub(crate) fn receive_locked(sk: &mut Locked<'_>, skb: SkBuff) {
 /// The same for a segment that has been taken apart.
 fn take(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
     match sk.endpoint().role() {
-        Role::Connected => to_connection(sk, skb, segment),
+        Role::Connected => to_connection(sk, skb, segment, now()),
         Role::Listening => listen::receive(sk, skb, segment),
         Role::Closed => skb.drop_with(reason::CLOSED),
     }
@@ -226,7 +254,7 @@ fn to_opening(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
 }
 
 /// Gives a segment to the connection of `sk`.
-pub(crate) fn to_connection(sk: &mut Locked<'_>, mut skb: SkBuff, segment: &Segment) {
+pub(crate) fn to_connection(sk: &mut Locked<'_>, mut skb: SkBuff, segment: &Segment, now: Instant) {
     if sk.state() == state::SYN_SENT {
         to_opening(sk, skb, segment);
         return;
@@ -239,7 +267,6 @@ pub(crate) fn to_connection(sk: &mut Locked<'_>, mut skb: SkBuff, segment: &Segm
         let range = segment.payload_range();
         Some(RxPayload::new(skb, range.start(), range.len()))
     };
-    let now = now();
     let mut rests = false;
     let progress = with_connection_at(sk, now, |connection, cx| {
         let before = connection.snd_una();

@@ -39,6 +39,7 @@ use crate::engine::seq::{
     Mss,
     SeqNum, //
 };
+use crate::engine::time::Instant;
 use crate::engine::wire::{
     Control,
     Segment,
@@ -70,6 +71,33 @@ mod cookies;
 pub(crate) fn listener_of(request: &RequestRef) -> Option<SockRef> {
     let listener = request.lock().listener()?;
     (listener.state() == state::LISTEN).then_some(listener)
+}
+
+/// A segment for this half-open connection has reached the listener at once, so that there is
+/// no need to look again, unless it has gone out of the table meanwhile.
+#[inline(never)]
+pub(crate) fn receive_for(
+    sk: &mut Locked<'_>,
+    request: &RequestRef,
+    skb: SkBuff,
+    segment: &Segment,
+) {
+    if request.is_listed() {
+        to_half_open(sk, request, skb, segment);
+    } else {
+        receive(sk, skb, segment);
+    }
+}
+
+/// A segment that belongs to nothing in the table has reached the listener at once. If it is a
+/// SYN there is no need to look again: should another have been faster, the table says so.
+#[inline(never)]
+pub(crate) fn receive_new(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
+    if segment.control == Control::Syn && segment.ack.is_none() {
+        on_syn(sk, skb, segment, None);
+    } else {
+        receive(sk, skb, segment);
+    }
 }
 
 /// A segment has reached a listener. Not inlined: the objects that a handshake moves would make
@@ -233,13 +261,14 @@ fn admit(
         parameters.iss = parameters.iss.latest(floor);
     }
     let tuned = sk.endpoint().tuned.clone();
-    let half_open = HalfOpen::on_syn(now(), tuned.config(), &parameters, segment);
+    let now = now();
+    let half_open = HalfOpen::on_syn(now, tuned.config(), &parameters, segment);
     let request = remember(sk, &flow, skb, half_open.ok_or(EINVAL)?, parameters)?;
     let wish = sk.endpoint().switches.save_syn;
     if wish != SaveSyn::No {
         request.lock().saved_syn = save_syn(skb, wish);
     }
-    answer(&request);
+    answer(sk, &request, now);
     Ok(())
 }
 
@@ -307,26 +336,23 @@ pub(crate) fn wished_mss(sk: &mut Locked<'_>, mss: Mss) -> Mss {
 }
 
 /// Sends the SYN-ACK, for the first time or again. If it does not get out, the timer tries again.
-fn answer(request: &RequestRef) {
+fn answer(listener: &Sock, request: &RequestRef, now: Instant) {
     let mut guard = request.lock();
     let Request {
         half_open, tuned, ..
     } = &mut *guard;
-    let transmit = half_open.transmit(now(), tuned.config());
+    let transmit = half_open.transmit(now, tuned.config());
     let deadline = half_open.deadline();
     drop(guard);
-    send(request, &transmit);
+    send(listener, request, &transmit);
     request.arm(deadline.as_nanos());
 }
 
-fn send(request: &RequestRef, transmit: &Transmit) {
-    let Some(listener) = listener_of(request) else {
-        return;
-    };
+fn send(listener: &Sock, request: &RequestRef, transmit: &Transmit) {
     if let Ok(header) = Header::of(transmit, ports_of(request.flow())) {
-        count_sent(&listener, transmit);
+        count_sent(listener, transmit);
         // A lost SYN-ACK is sent again by the timer, whatever lost it.
-        let _ = request.transmit(&listener, header.as_slice(), transmit.ecn.bits());
+        let _ = request.transmit(listener, header.as_slice(), transmit.ecn.bits());
     }
 }
 
@@ -355,13 +381,14 @@ fn note_clock_fault(sk: &mut Locked<'_>, fault: ClockFault) {
 }
 
 fn to_half_open(sk: &mut Locked<'_>, request: &RequestRef, skb: SkBuff, segment: &Segment) {
+    let now = now();
     let (fault, verdict) = {
         let mut guard = request.lock();
         let Request {
             half_open, tuned, ..
         } = &mut *guard;
-        let fault = half_open.clock_fault(now(), segment);
-        let verdict = half_open.on_segment(now(), tuned.config(), segment);
+        let fault = half_open.clock_fault(now, segment);
+        let verdict = half_open.on_segment(now, tuned.config(), segment);
         (fault, verdict)
     };
     if let (Some(fault), false) = (fault, verdict == HalfOpenVerdict::Retransmit) {
@@ -369,11 +396,11 @@ fn to_half_open(sk: &mut Locked<'_>, request: &RequestRef, skb: SkBuff, segment:
     }
     match verdict {
         HalfOpenVerdict::Promote => {
-            promote(sk, request, skb, segment);
+            promote(sk, request, skb, segment, now);
             return;
         }
-        HalfOpenVerdict::Retransmit => answer(request),
-        HalfOpenVerdict::Reply(transmit) => send(request, &transmit),
+        HalfOpenVerdict::Retransmit => answer(sk, request, now),
+        HalfOpenVerdict::Reply(transmit) => send(sk, request, &transmit),
         HalfOpenVerdict::Forget => {
             note(sk, Event::EmbryonicRsts);
             demux::forget_request(request);
@@ -387,7 +414,13 @@ fn to_half_open(sk: &mut Locked<'_>, request: &RequestRef, skb: SkBuff, segment:
 
 /// The handshake is complete. Without room in the accept queue its last segment is dropped, the
 /// peer or our timer will come back to it.
-fn promote(sk: &mut Locked<'_>, request: &RequestRef, skb: SkBuff, segment: &Segment) {
+fn promote(
+    sk: &mut Locked<'_>,
+    request: &RequestRef,
+    skb: SkBuff,
+    segment: &Segment,
+    now: Instant,
+) {
     if sk.shared().is_accept_queue_full() {
         note(sk, Event::ListenOverflows);
         note(sk, Event::ListenDrops);
@@ -407,14 +440,20 @@ fn promote(sk: &mut Locked<'_>, request: &RequestRef, skb: SkBuff, segment: &Seg
     };
     child.shared().inherit(sk.shared());
     parameters.gso_max_size = superpacket_payload(request.flow(), child.max_gso_size());
-    if connect_child(sk, &mut child, request, half_open, &parameters, segment).is_err() {
+    let born = Birth {
+        request,
+        half_open,
+        segment,
+        now,
+    };
+    if connect_child(sk, &mut child, &born, &parameters).is_err() {
         demux::leave_for_good(&mut child);
         child.discard();
         note(sk, Event::ListenDrops);
         skb.drop_with(reason::NOT_SPECIFIED);
         return;
     }
-    to_connection(&mut child, skb, segment);
+    to_connection(&mut child, skb, segment, now);
     let child = child.unlock();
     let (ctx, endpoint) = sk.split();
     if endpoint.get_mut().accept_queue.push(child).is_err() {
@@ -430,7 +469,7 @@ fn promote(sk: &mut Locked<'_>, request: &RequestRef, skb: SkBuff, segment: &Seg
 fn turn_away(sk: &mut Locked<'_>, request: &RequestRef) {
     if sk.endpoint().get_mut().values().config.abort_on_overflow {
         let refusal = request.lock().half_open.refusal();
-        send(request, &refusal);
+        send(sk, request, &refusal);
         note(sk, Event::EmbryonicRsts);
         demux::forget_request(request);
     } else {
@@ -438,15 +477,28 @@ fn turn_away(sk: &mut Locked<'_>, request: &RequestRef) {
     }
 }
 
+/// What a child comes from.
+struct Birth<'a> {
+    request: &'a RequestRef,
+    half_open: HalfOpen,
+    /// The last segment of the handshake, and when it came.
+    segment: &'a Segment,
+    now: Instant,
+}
+
 /// Gives the child its connection and the half-open one's place in the tables.
 fn connect_child(
     listener: &Sock,
     child: &mut Locked<'_>,
-    request: &RequestRef,
-    half_open: HalfOpen,
+    born: &Birth<'_>,
     parameters: &Parameters,
-    segment: &Segment,
 ) -> Result {
+    let Birth {
+        request,
+        half_open,
+        segment,
+        now,
+    } = *born;
     demux::ports::inherit(listener, child)?;
     demux::promote(request, child)?;
     let (ctx, endpoint) = child.split();
@@ -457,7 +509,7 @@ fn connect_child(
         namespace: &endpoint.namespace,
     };
     let mut cx = Context {
-        now: now(),
+        now,
         config: endpoint.tuned.config(),
         shell: &mut shell,
     };
@@ -465,7 +517,7 @@ fn connect_child(
         half_open.open(&mut cx, connection, segment);
     }
     endpoint.saved_syn = request.lock().saved_syn.take();
-    crate::socket::options::apply(child);
+    crate::socket::options::apply(child, now);
     Ok(())
 }
 
@@ -475,6 +527,7 @@ pub(crate) fn on_timer(request: &RequestRef) {
         demux::forget_request(request);
         return;
     };
+    let now = now();
     let (verdict, deadline) = {
         let mut guard = request.lock();
         let Request {
@@ -487,7 +540,7 @@ pub(crate) fn on_timer(request: &RequestRef) {
         let (shared, config) = (listener.shared(), tuned.config());
         let backlog = shared.backlog().min(config.max_syn_backlog);
         let retries = synack_retries(config, shared.half_open(), shared.young(), backlog);
-        let verdict = half_open.on_timeout_within(now(), config, retries);
+        let verdict = half_open.on_timeout_within(now, config, retries);
         if let (false, Some(slot)) = (half_open.is_young(), slot) {
             slot.grow_old();
         }
@@ -495,7 +548,7 @@ pub(crate) fn on_timer(request: &RequestRef) {
     };
     match verdict {
         HalfOpenTimeout::Early => request.arm(deadline.as_nanos()),
-        HalfOpenTimeout::Retransmit => answer(request),
+        HalfOpenTimeout::Retransmit => answer(&listener, request, now),
         HalfOpenTimeout::GiveUp => demux::forget_request(request),
     }
 }

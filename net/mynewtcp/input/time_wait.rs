@@ -14,7 +14,10 @@ use crate::engine::wire::{
     Segment,
     Transmit, //
 };
-use crate::input::hand_over;
+use crate::input::{
+    hand_over,
+    take, //
+};
 use crate::linux::rx::Rx;
 use crate::linux::skb::{
     reason,
@@ -73,7 +76,9 @@ pub(crate) fn receive(
             // The listener asks again, under its lock, and takes the object away.
             if let Some(listener) = demux::lookup_listener(&rx.flow(), &mut skb, segment.header_len)
             {
-                hand_over(&listener, skb, rx, namespace, segment);
+                hand_over(&listener, skb, rx, namespace, segment, |sk, skb| {
+                    take(sk, skb, segment);
+                });
                 return;
             }
         }

@@ -17,6 +17,9 @@ use kernel::{
     sync::atomic::Relaxed, //
 };
 
+/// The hooks are compiled in. Without them there is nobody to make up a request for.
+const HAS_HOOKS: bool = cfg!(CONFIG_SECURITY_NETWORK);
+
 /// A made-up request for the connection `flow`, for one call about the socket `ctx`, the listener
 /// if `is_listener`. The hooks read `family` of its operations, the IP version of the packets, and
 /// modules that label packets want the addresses.
@@ -58,6 +61,9 @@ impl<E: Protocol> Ctx<'_, E> {
     /// Asks whether this listener may get the connection that `skb` opens, and notes what the
     /// socket of the connection will need.
     pub(crate) fn may_connect(&mut self, skb: &SkbRef, mini: &Mini<E, E::Request>) -> Result {
+        if !HAS_HOOKS {
+            return Ok(());
+        }
         let mut ops: b::request_sock_ops = pin_init::zeroed();
         let mut ireq = request(self, &mut ops, mini.flow(), true);
         let (mut secid, mut peer_secid) = (0, 0);
@@ -85,6 +91,9 @@ impl<E: Protocol> Ctx<'_, E> {
 
 /// Gives the socket of an accepted connection its label.
 pub(super) fn cloned<E: Protocol>(child: &mut Ctx<'_, E>, mini: &Mini<E, E::Request>) {
+    if !HAS_HOOKS {
+        return;
+    }
     let mut ops: b::request_sock_ops = pin_init::zeroed();
     let mut ireq = request(child, &mut ops, mini.flow(), false);
     // SAFETY: All pointers are valid, the child is locked.

@@ -8,13 +8,16 @@ use crate::demux::{
 };
 use crate::endpoint::drive::{
     closed,
-    drive, //
+    drive,
+    drive_at, //
 };
 use crate::endpoint::{
     discard_received,
     mss_of_mtu,
+    now,
     parameters_of,
     with_connection,
+    with_connection_at,
     Owned,
     Role, //
 };
@@ -59,11 +62,12 @@ fn open(sk: &mut Owned<'_>) -> Result {
         parameters.iss = parameters.iss.latest(floor);
     }
     sk.endpoint().get_mut().begin(&parameters);
-    options::apply(sk);
-    with_connection(sk, |connection, cx| connection.connect(cx))
+    let now = now();
+    options::apply(sk, now);
+    with_connection_at(sk, now, |connection, cx| connection.connect(cx))
         .ok_or(EINVAL)?
         .map_err(error::of_verb)?;
-    drive(sk);
+    drive_at(sk, now);
     Ok(())
 }
 

@@ -6,9 +6,11 @@
 use crate::endpoint::drive::drive;
 use crate::endpoint::{
     with_connection,
+    with_connection_at,
     Locked,
     Sock, //
 };
+use crate::engine::time::Instant;
 use crate::icmp::follow_device;
 use crate::linux::compat::prelude::*;
 use crate::linux::sock::SockFlag;
@@ -42,12 +44,12 @@ pub(crate) fn keepalive(sk: &mut Locked<'_>, on: bool) {
 }
 
 /// Tells a new connection what was asked of its socket, or of the listener that it came from.
-pub(crate) fn apply(sk: &mut Locked<'_>) {
+pub(crate) fn apply(sk: &mut Locked<'_>, now: Instant) {
     let switches = sk.endpoint().switches;
     let keepalive = sk.flag(SockFlag::KeepOpen);
     values::apply_window_clamp(sk);
     follow_device(sk);
-    with_connection(sk, |connection, cx| {
+    with_connection_at(sk, now, |connection, cx| {
         connection.set_nodelay(cx, switches.nodelay);
         connection.set_cork(cx, switches.cork);
         if !switches.quickack {
