@@ -136,9 +136,14 @@ pub(crate) fn request_facts(request: &RequestRef) -> Facts {
 
 /// A connection in TIME-WAIT.
 pub(crate) fn time_wait_facts(waiting: &TimeWaitRef) -> Facts {
-    let deadline = waiting.lock().time_wait.deadline();
+    let time_wait = waiting.lock().time_wait;
+    let deadline = time_wait.deadline();
     Facts {
-        state: TIME_WAIT,
+        state: if time_wait.awaits_fin() {
+            state::FIN_WAIT2
+        } else {
+            TIME_WAIT
+        },
         timer: TimerKind::TimeWait,
         expires_ms: millis_until(deadline, now()),
         ..Facts::default()

@@ -67,6 +67,8 @@ pub(crate) enum Event {
     /// Answers of half-open connections that were not sent, so soon after another
     /// (`TCPACKSkippedSynRecv`).
     AckSkippedSynRecv,
+    /// The same of connections without a user in FIN-WAIT-2 (`TCPACKSkippedFinWait2`).
+    AckSkippedFinWait2,
     /// Answers of connections in TIME-WAIT that were not sent, so soon after another
     /// (`TCPACKSkippedTimeWait`).
     AckSkippedTimeWait,
@@ -114,6 +116,7 @@ impl Event {
         (Self::EmbryonicRsts, "EmbryonicRsts"),
         (Self::DeferAcceptDrop, "DeferAcceptDrop"),
         (Self::AckSkippedSynRecv, "ACKSkippedSynRecv"),
+        (Self::AckSkippedFinWait2, "ACKSkippedFinWait2"),
         (Self::AckSkippedTimeWait, "ACKSkippedTimeWait"),
         (Self::TimeWaitRecycled, "TWRecycled"),
         (Self::TimeWaitKilled, "TWKilled"),

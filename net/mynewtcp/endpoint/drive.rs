@@ -45,7 +45,9 @@ pub(crate) fn drive_at(sk: &mut Locked<'_>, now: Instant) {
 
 /// Tells the user and arms the timer, after all has been transmitted.
 pub(crate) fn finish(sk: &mut Locked<'_>) {
-    show_state(sk);
+    if show_state(sk) {
+        retire(sk);
+    }
     match take_ready(sk) {
         Some((readable, writable)) => {
             if readable {
@@ -143,17 +145,18 @@ fn arm_timer(sk: &mut Locked<'_>) {
 
 /// Shows the engine's state to the kernel and to those who look without the lock. The end of a
 /// connection is shown by [`closed`], together with all that belongs to it.
-fn show_state(sk: &mut Locked<'_>) {
+/// True if it has just become one that nobody can reach and that waits for the peer's FIN only.
+fn show_state(sk: &mut Locked<'_>) -> bool {
     let (ctx, endpoint) = sk.split();
     let Some(connection) = endpoint.connection() else {
-        return;
+        return false;
     };
     ctx.shared().set_unsent(connection.unsent());
     if connection.is_established() && ctx.state() == state::ESTABLISHED {
-        return;
+        return false;
     }
     let new = match connection.state() {
-        StateName::Closed => return,
+        StateName::Closed => return false,
         StateName::SynSent => state::SYN_SENT,
         StateName::SynReceived => state::SYN_RECV,
         StateName::Established => state::ESTABLISHED,
@@ -177,7 +180,18 @@ fn show_state(sk: &mut Locked<'_>) {
         if new == state::FIN_WAIT2 {
             // A lingering close may be waiting for this.
             ctx.state_change();
+            return endpoint.orphan.is_some();
         }
+    }
+    false
+}
+
+/// Has a small object wait for the peer's FIN, if there is nothing else to wait for.
+#[inline(never)]
+pub(crate) fn retire(sk: &mut Locked<'_>) {
+    if with_connection(sk, |connection, cx| connection.retire(cx)) == Some(true) {
+        transmit_all(sk, now());
+        with_connection(sk, |connection, cx| connection.retire(cx));
     }
 }
 
@@ -231,7 +245,7 @@ fn peer_closed(sk: &mut Locked<'_>) {
 }
 
 /// Leaves a small object behind that answers for the connection until its segments have died
-/// out. Without memory for it there is no TIME-WAIT, as in Linux' TCP.
+/// out, or waits for the peer's FIN. Without memory for it there is neither, as in Linux' TCP.
 #[inline(never)]
 fn wait(sk: &mut Locked<'_>, time_wait: TimeWait) {
     let (ctx, endpoint) = sk.split();

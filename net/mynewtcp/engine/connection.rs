@@ -372,11 +372,11 @@ impl Connection {
     }
 
     /// When the connection is to be forgotten, if it is in what RFC 9293 calls TIME-WAIT.
-    fn remembered_until(&self) -> Option<Instant> {
+    /// Until then it may wait for the peer's FIN, as is said too.
+    fn remembered_until(&self) -> Option<(Instant, bool)> {
         match &self.state {
-            State::Closed(closed) => {
-                Some(closed.remembered_until).filter(|&until| until != Instant::MAX)
-            }
+            State::Closed(closed) => Some((closed.remembered_until, closed.awaits_fin))
+                .filter(|&(until, _)| until != Instant::MAX),
             State::SynSent(_)
             | State::SynReceived(_)
             | State::Established(_)
@@ -390,9 +390,10 @@ impl Connection {
 
     /// The object that stays behind.
     fn left_behind(&self) -> Option<TimeWait> {
-        let until = self.remembered_until()?;
+        let (until, awaits_fin) = self.remembered_until()?;
         let (snd_nxt, rcv_nxt) = (self.snd.nxt, self.rcv.nxt);
-        Some(TimeWait::new(until, snd_nxt, rcv_nxt, self.rcv.timestamps))
+        let whole = TimeWait::new(until, snd_nxt, rcv_nxt, self.rcv.timestamps);
+        Some(if awaits_fin { whole.half() } else { whole })
     }
 
     /// The one place where the state changes.
@@ -420,8 +421,8 @@ impl Connection {
 
     fn on_closed<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         self.timers.stop_all();
-        if self.remembered_until().is_some() {
-            cx.shell.count(Counter::TimeWaits, 1);
+        if let Some((_, awaits_fin)) = self.remembered_until() {
+            cx.shell.count(Counter::TimeWaits, u32::from(!awaits_fin));
             self.pending.raise(Signal::TimeWait);
         }
         self.pending.raise(Signal::Closed);

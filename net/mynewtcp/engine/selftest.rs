@@ -103,6 +103,7 @@ vectors! {
     close::fin_in_front_of_data_waits,
     close::lost_fin_is_repeated,
     close::orphan_does_not_wait_for_ever,
+    close::orphan_leaves_fin_wait_2_to_others,
     reset::exact_number_resets,
     reset::other_numbers_are_challenged,
     reset::syn_in_window_is_challenged,

@@ -115,7 +115,11 @@ pub(crate) fn receive(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
                 demux::kill_time_wait(&waiting);
                 skb.drop_with(reason::TIME_WAIT);
             }
-            TimeWaitVerdict::Drop | TimeWaitVerdict::Limited | TimeWaitVerdict::Ack(_) => {
+            // It has asked for a new connection, and got another answer a moment ago.
+            TimeWaitVerdict::Drop
+            | TimeWaitVerdict::Limited
+            | TimeWaitVerdict::Ack(_)
+            | TimeWaitVerdict::Reset(_) => {
                 skb.drop_with(reason::TIME_WAIT);
             }
         },

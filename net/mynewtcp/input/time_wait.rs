@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Segments and the timer of connections in TIME-WAIT.
+//! Segments and the timer of connections in TIME-WAIT, and of those without a user in
+//! FIN-WAIT-2.
 
 use crate::demux;
 use crate::endpoint::{
@@ -46,10 +47,24 @@ pub(crate) fn verdict(
         if time_wait.is_old(now(), segment) {
             namespace.note(Event::PawsTimeWait);
         }
-        (
-            time_wait.on_segment(now(), tuned.config(), segment),
-            time_wait.deadline(),
-        )
+        let awaited_fin = time_wait.awaits_fin();
+        let verdict = time_wait.on_segment(now(), tuned.config(), segment);
+        if awaited_fin && !time_wait.awaits_fin() {
+            namespace.count(Counter::TimeWaits, 1);
+        }
+        match (verdict, awaited_fin) {
+            (TimeWaitVerdict::Limited, false) => namespace.note(Event::AckSkippedTimeWait),
+            (TimeWaitVerdict::Limited, true) => namespace.note(Event::AckSkippedFinWait2),
+            (
+                TimeWaitVerdict::Drop
+                | TimeWaitVerdict::Forget
+                | TimeWaitVerdict::Ack(_)
+                | TimeWaitVerdict::Reset(_)
+                | TimeWaitVerdict::Reuse { .. },
+                _,
+            ) => {}
+        }
+        (verdict, time_wait.deadline())
     };
     waiting.arm(deadline.as_nanos());
     verdict
@@ -64,12 +79,21 @@ pub(crate) fn receive(
     segment: &Segment,
 ) {
     match verdict(waiting, segment, namespace) {
-        TimeWaitVerdict::Drop => {}
-        TimeWaitVerdict::Limited => namespace.note(Event::AckSkippedTimeWait),
+        TimeWaitVerdict::Drop | TimeWaitVerdict::Limited => {}
         TimeWaitVerdict::Forget => demux::kill_time_wait(waiting),
         TimeWaitVerdict::Ack(transmit) => {
             if rx.may_reply(&skb) {
-                acknowledge(&skb, rx, namespace, &transmit);
+                namespace.count(Counter::OutSegs, 1);
+                reply(&skb, rx, &transmit);
+            }
+        }
+        TimeWaitVerdict::Reset(transmit) => {
+            demux::forget_time_wait(waiting);
+            namespace.count(Counter::AbortOnData, 1);
+            namespace.count(Counter::EstabResets, 1);
+            if rx.may_reply(&skb) {
+                namespace.count(Counter::OutRsts, 1);
+                reply(&skb, rx, &transmit);
             }
         }
         TimeWaitVerdict::Reuse { iss_floor: _ } => {
@@ -86,9 +110,8 @@ pub(crate) fn receive(
     skb.drop_with(reason::TIME_WAIT);
 }
 
-fn acknowledge(skb: &SkBuff, rx: &Rx<'_>, namespace: &Namespace, transmit: &Transmit) {
+fn reply(skb: &SkBuff, rx: &Rx<'_>, transmit: &Transmit) {
     if let Ok(header) = Header::of(transmit, ports_of(&rx.flow())) {
-        namespace.count(Counter::OutSegs, 1);
         rx.reply(skb, header.as_slice());
     }
 }

@@ -19,10 +19,7 @@ use super::{
         Handful,
         Shelf, //
     },
-    facts::{
-        Facts,
-        TIME_WAIT, //
-    },
+    facts::Facts,
     mini::Head,
     net::Net,
     ports::{
@@ -312,10 +309,14 @@ unsafe fn answer<E: Protocol>(
             Entry::Request(mini) if question.wants_state(state::SYN_RECV) => {
                 (mini.head(), E::request_facts(mini))
             }
-            Entry::TimeWait(mini) if question.wants_state(TIME_WAIT) => {
-                (mini.head(), E::time_wait_facts(mini))
+            Entry::TimeWait(mini) => {
+                let facts = E::time_wait_facts(mini);
+                if !question.wants_state(facts.state) {
+                    return Ok(());
+                }
+                (mini.head(), facts)
             }
-            Entry::Request(_) | Entry::TimeWait(_) => return Ok(()),
+            Entry::Request(_) => return Ok(()),
         };
         let flow = &head.flow;
         if !question.wants_family(!flow.is_v4()) || !question.wants_ports(flow.lport, flow.rport) {

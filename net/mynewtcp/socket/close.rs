@@ -5,7 +5,8 @@
 
 use crate::endpoint::drive::{
     closed,
-    drive, //
+    drive,
+    retire, //
 };
 use crate::endpoint::{
     discard_received,
@@ -99,6 +100,8 @@ fn finish(sk: &mut Owned<'_>) {
     }
     if no_wait || too_many {
         with_connection(sk, |connection, cx| connection.abort(cx));
+    } else if sk.state() == state::FIN_WAIT2 {
+        retire(sk);
     }
     drive(sk);
 }

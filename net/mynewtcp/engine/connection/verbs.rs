@@ -204,6 +204,32 @@ impl Connection {
         self.arm_fin_wait_2(cx);
     }
 
+    /// Nobody can reach the connection any more, and its user has closed it. If it only waits for
+    /// the peer's FIN, a small object can do that, which an event hands over. True if there is an
+    /// acknowledgment to be sent first: poll for it and call again.
+    pub fn retire<S: Shell>(&mut self, cx: &mut Context<'_, S>) -> bool {
+        if !self.user.closed || self.state() != StateName::FinWait2 {
+            return false;
+        }
+        if self.rcv.ack.is_owed() {
+            self.rcv.ack.now();
+            return true;
+        }
+        let until = cx.now.after(cx.config.fin_timeout);
+        self.transition(cx, |state| match state {
+            State::FinWait2(state) => State::Closed(state.on_retire(until)),
+            State::Closed(_)
+            | State::SynSent(_)
+            | State::SynReceived(_)
+            | State::Established(_)
+            | State::FinWait1(_)
+            | State::CloseWait(_)
+            | State::Closing(_)
+            | State::LastAck(_) => state,
+        });
+        false
+    }
+
     /// Ends the connection at once; the peer is told with a reset.
     pub fn abort<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         self.user.closed = true;

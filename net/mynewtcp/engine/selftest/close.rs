@@ -182,3 +182,30 @@ pub fn orphan_does_not_wait_for_ever() -> Outcome {
     ensure(passed == pair.a.config.fin_timeout, "wrong time")?;
     ensure(pair.a.told.closed, "still there")
 }
+
+/// Where only the peer's FIN is missing and nobody can reach the connection any more, a small
+/// object waits for it, after all that is owed has been acknowledged.
+pub fn orphan_leaves_fin_wait_2_to_others() -> Outcome {
+    let mut end = End::established()?;
+    end.with(|connection, cx| connection.set_quick_ack(cx, false));
+    shut_down(&mut end)?;
+    end.transmit("no FIN")?;
+    end.receive_ack(1);
+    end.is_in(StateName::FinWait2, "not FIN-WAIT-2")?;
+    end.receive_data(0, 100);
+    end.read();
+    end.silent("the acknowledgment is not delayed")?;
+    let early = end.with(|connection, cx| connection.retire(cx));
+    end.with(|connection, cx| connection.close(cx));
+    end.is_in(StateName::FinWait2, "retired with a user")?;
+    let owes = end.with(|connection, cx| connection.retire(cx));
+    ensure(!early && owes, "what is owed is forgotten")?;
+    let ack = end.transmit("no acknowledgment")?;
+    ensure(ack.ack == Some(IRS.plus(101)), "wrong acknowledgment")?;
+    let owes = end.with(|connection, cx| connection.retire(cx));
+    ensure(
+        !owes && end.told.time_wait && end.told.closed,
+        "not retired",
+    )?;
+    end.silent("more than an acknowledgment")
+}

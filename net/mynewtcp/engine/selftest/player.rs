@@ -314,6 +314,10 @@ impl<const N: usize> Player<N> {
         if let Some(time_wait) = &mut self.time_wait {
             match time_wait.on_segment(self.now, &self.config, segment) {
                 TimeWaitVerdict::Ack(transmit) => self.reply = Some(transmit),
+                TimeWaitVerdict::Reset(transmit) => {
+                    self.reply = Some(transmit);
+                    self.time_wait = None;
+                }
                 TimeWaitVerdict::Forget => self.time_wait = None,
                 TimeWaitVerdict::Drop
                 | TimeWaitVerdict::Limited

@@ -53,6 +53,15 @@ impl FinWait2 {
         leave_behind(until)
     }
 
+    /// Nobody can reach the connection any more: what waits for the peer's FIN is smaller.
+    /// It does so until then.
+    pub(crate) fn on_retire(self, until: Instant) -> Closed {
+        Closed {
+            awaits_fin: true,
+            ..leave_behind(until)
+        }
+    }
+
     /// The user has closed and the peer does not, for too long.
     pub(crate) fn on_timeout(self) -> Closed {
         Closed::new()
@@ -77,6 +86,7 @@ impl LastAck {
 fn leave_behind(until: Instant) -> Closed {
     Closed {
         remembered_until: until,
+        awaits_fin: false,
         reset: None,
     }
 }

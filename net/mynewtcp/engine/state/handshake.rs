@@ -45,6 +45,8 @@ pub(crate) struct Handshake {
 pub(crate) struct Closed {
     /// When what is left behind is to be forgotten; [`Instant::MAX`] if nothing is.
     pub(crate) remembered_until: Instant,
+    /// What is left behind waits for the peer's FIN.
+    pub(crate) awaits_fin: bool,
     /// A reset to send.
     pub(crate) reset: Option<Reset>,
 }
@@ -81,6 +83,7 @@ impl Closed {
     pub(crate) const fn new() -> Self {
         Self {
             remembered_until: Instant::MAX,
+            awaits_fin: false,
             reset: None,
         }
     }
@@ -89,6 +92,7 @@ impl Closed {
     pub(crate) const fn with_reset(reset: Reset) -> Self {
         Self {
             remembered_until: Instant::MAX,
+            awaits_fin: false,
             reset: Some(reset),
         }
     }

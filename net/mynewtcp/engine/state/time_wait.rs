@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! TIME-WAIT: remembers a closed connection until its last segments must have died out.
+//! TIME-WAIT: remembers a closed connection until its last segments must have died out. Before
+//! that, where nobody can reach the connection any more, FIN-WAIT-2.
 
 use crate::engine::config::Config;
 use crate::engine::recv::PeerClock;
@@ -13,13 +14,16 @@ use crate::engine::wire::{
 };
 
 /// What a connection leaves behind when it was the one to close first: enough to acknowledge the
-/// peer's FIN again, and to tell a new incarnation from an old duplicate.
+/// peer's FIN again, and to tell a new incarnation from an old duplicate. The same is enough to
+/// wait for that FIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeWait {
     /// SND.NXT, behind our FIN.
     snd_nxt: SeqNum,
-    /// RCV.NXT, behind the peer's FIN.
+    /// RCV.NXT, behind the peer's FIN if it has come.
     rcv_nxt: SeqNum,
+    /// It has not: this is FIN-WAIT-2.
+    awaits_fin: bool,
     /// The window field to send.
     window: u16,
     /// The timestamps state.
@@ -41,6 +45,8 @@ pub enum TimeWaitVerdict {
     Forget,
     /// Send this acknowledgment. The deadline may have moved: ask again.
     Ack(Transmit),
+    /// There is data for a user who is gone: send this reset and forget the object.
+    Reset(Transmit),
     /// A SYN that begins a new incarnation: if somebody listens, forget this object and treat the
     /// segment as new, with an ISS at `iss_floor` or after it; if nobody does, drop the segment.
     Reuse {
@@ -68,11 +74,25 @@ impl TimeWait {
         Self {
             snd_nxt,
             rcv_nxt,
+            awaits_fin: false,
             window: u16::MAX,
             timestamps,
             deadline,
             answered_at: Instant::ZERO,
         }
+    }
+
+    /// The same for one whose peer has not closed yet.
+    pub(crate) fn half(self) -> Self {
+        Self {
+            awaits_fin: true,
+            ..self
+        }
+    }
+
+    /// It is in FIN-WAIT-2 still.
+    pub fn awaits_fin(&self) -> bool {
+        self.awaits_fin
     }
 
     /// When to forget it.
@@ -106,6 +126,9 @@ impl TimeWait {
         config: &Config,
         segment: &Segment,
     ) -> TimeWaitVerdict {
+        if self.awaits_fin {
+            return self.on_segment_in_fin_wait_2(now, config, segment);
+        }
         match segment.control {
             // "Ignore RST segments in TIME-WAIT state." (RFC 1337, section 3, F1)
             Control::Rst if config.rfc1337 || segment.seq != self.rcv_nxt => TimeWaitVerdict::Drop,
@@ -113,6 +136,61 @@ impl TimeWait {
             Control::Syn => self.on_syn(now, config, segment),
             Control::None | Control::Fin => self.on_other(now, config, segment),
         }
+    }
+
+    /// RFC 9293, 3.10.7.4, for FIN-WAIT-2 without a user, with the checks of RFC 5961. What is
+    /// beyond the smallest of windows cannot be told from a forgery here, and is answered like one.
+    fn on_segment_in_fin_wait_2(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        segment: &Segment,
+    ) -> TimeWaitVerdict {
+        let is_reset = segment.control == Control::Rst;
+        let lacks_clock = self.timestamps.is_some() && segment.options.timestamps.is_none();
+        if lacks_clock && !is_reset {
+            return TimeWaitVerdict::Drop;
+        }
+        let edge = self.rcv_nxt.plus(u32::from(self.window));
+        let begins = !segment.seq.before(self.rcv_nxt) && segment.seq.before(edge);
+        let brings = segment.end().after(self.rcv_nxt) && segment.seq.before(edge);
+        if self.is_old(now, segment) || !(begins || brings) {
+            return if is_reset {
+                TimeWaitVerdict::Drop
+            } else {
+                self.answer(now, config)
+            };
+        }
+        match segment.control {
+            Control::Rst if segment.seq == self.rcv_nxt => TimeWaitVerdict::Forget,
+            Control::Rst | Control::Syn => self.answer(now, config),
+            Control::None | Control::Fin => match segment.ack {
+                None => TimeWaitVerdict::Drop,
+                Some(ack) if ack.after(self.snd_nxt) => self.answer(now, config),
+                Some(_) if segment.end() == segment.seq => TimeWaitVerdict::Drop,
+                Some(_) => self.on_news(now, config, segment),
+            },
+        }
+    }
+
+    /// The peer has closed, or sends more:
+    ///
+    ///   "if new data is received after CLOSE is called, its TCP implementation SHOULD send a RST
+    ///   to show that data was lost (SHLD-3)." (RFC 9293, 3.6.1)
+    fn on_news(&mut self, now: Instant, config: &Config, segment: &Segment) -> TimeWaitVerdict {
+        let fin_alone = segment.control == Control::Fin
+            && segment.seq.before_or_eq(self.rcv_nxt)
+            && segment.end() == self.rcv_nxt.plus(1);
+        if !fin_alone {
+            return TimeWaitVerdict::Reset(Transmit::bare(self.snd_nxt, None, Control::Rst));
+        }
+        self.rcv_nxt = segment.end();
+        self.awaits_fin = false;
+        if let (Some(clock), Some(ts)) = (self.timestamps.as_mut(), segment.options.timestamps) {
+            clock.update(now, ts.val);
+        }
+        self.deadline = now.after(config.time_wait);
+        TimeWaitVerdict::Ack(self.acknowledge(now))
     }
 
     /// RFC 6191, section 2: a SYN with a newer timestamp begins a new incarnation, and so does one
@@ -160,7 +238,7 @@ impl TimeWait {
         };
         let clock = self.timestamps?;
         let rested = now.since(clock.recent_at) > config.tw_reuse_delay;
-        let may = is_asked_for || (allowed && rested);
+        let may = !self.awaits_fin && (is_asked_for || (allowed && rested));
         (may && config.timestamps).then(|| self.iss_floor())
     }
 
@@ -206,6 +284,7 @@ impl TimeWait {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::seq::SeqRange;
     use crate::engine::time::Delta;
     use crate::engine::wire::{
         Ports,
@@ -241,6 +320,96 @@ mod tests {
             (SeqNum::new(500), Some(SeqNum::new(900)))
         );
         assert_eq!(tw.deadline(), later.after(CONFIG.time_wait));
+    }
+
+    /// In FIN-WAIT-2, 900 is what the peer sends next.
+    fn half() -> TimeWait {
+        let until = NOW.after(CONFIG.fin_timeout);
+        TimeWait::new(until, SeqNum::new(500), SeqNum::new(900), None).half()
+    }
+
+    fn data(seq: u32, len: u32, control: Control) -> Segment {
+        let mut transmit = Transmit::bare(SeqNum::new(seq), Some(SeqNum::new(500)), control);
+        transmit.range = SeqRange::new(SeqNum::new(seq), len);
+        transmit.as_received(Ports { src: 1, dst: 2 })
+    }
+
+    #[test]
+    fn fin_wait_2_ends_in_time_wait() {
+        let mut tw = half();
+        let later = NOW.after(Delta::from_secs(10));
+        let empty = segment(900, Some(500), Control::None);
+        assert_eq!(tw.on_segment(later, &CONFIG, &empty), TimeWaitVerdict::Drop);
+        assert!(tw.awaits_fin());
+        let fin = segment(900, Some(500), Control::Fin);
+        let TimeWaitVerdict::Ack(ack) = tw.on_segment(later, &CONFIG, &fin) else {
+            panic!("no acknowledgment");
+        };
+        assert_eq!(
+            (ack.seq, ack.ack),
+            (SeqNum::new(500), Some(SeqNum::new(901)))
+        );
+        assert!(!tw.awaits_fin());
+        assert_eq!(tw.deadline(), later.after(CONFIG.time_wait));
+    }
+
+    #[test]
+    fn fin_wait_2_resets_who_sends_more() {
+        for (seq, len, control, reset) in [
+            (900, 1, Control::None, true),
+            (890, 11, Control::None, true),
+            (900, 1, Control::Fin, true),
+            (901, 0, Control::Fin, true),
+            (899, 1, Control::Fin, false),
+            (890, 10, Control::None, false),
+            (900 + 65_535, 1, Control::None, false),
+        ] {
+            let verdict = half().on_segment(NOW, &CONFIG, &data(seq, len, control));
+            let expected = if reset {
+                matches!(verdict, TimeWaitVerdict::Reset(reset)
+                    if reset.control == Control::Rst && reset.seq == SeqNum::new(500))
+            } else {
+                matches!(verdict, TimeWaitVerdict::Ack(_))
+            };
+            assert!(expected, "{seq} {len} {control:?}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn fin_wait_2_believes_exact_resets_and_no_syn() {
+        for (seq, ack, control, verdict) in [
+            (900, None, Control::Rst, TimeWaitVerdict::Forget),
+            (899, None, Control::Rst, TimeWaitVerdict::Drop),
+            (900, None, Control::None, TimeWaitVerdict::Drop),
+        ] {
+            let forged = segment(seq, ack, control);
+            assert_eq!(half().on_segment(NOW, &CONFIG, &forged), verdict);
+        }
+        for (ack, control) in [
+            (None, Control::Rst),
+            (None, Control::Syn),
+            (Some(501), Control::None),
+            (Some(501), Control::Fin),
+        ] {
+            let mut tw = half();
+            let forged = segment(901, ack, control);
+            let answer = tw.on_segment(NOW, &CONFIG, &forged);
+            assert!(matches!(answer, TimeWaitVerdict::Ack(_)), "{control:?}");
+            let again = tw.on_segment(NOW, &CONFIG, &forged);
+            assert_eq!(again, TimeWaitVerdict::Limited);
+            assert!(tw.awaits_fin());
+        }
+        let on = Config {
+            tw_reuse: 1,
+            ..CONFIG
+        };
+        let late = NOW.after(Delta::from_secs(30));
+        let mut clocked = with_clock();
+        assert!(clocked.on_connect(late, &on, true, true).is_some());
+        clocked.awaits_fin = true;
+        assert_eq!(clocked.on_connect(late, &on, true, true), None);
+        let bare = segment(900, Some(500), Control::Fin);
+        assert_eq!(clocked.on_segment(late, &on, &bare), TimeWaitVerdict::Drop);
     }
 
     #[test]

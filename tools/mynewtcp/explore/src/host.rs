@@ -461,6 +461,10 @@ impl Host {
             return match time_wait.on_segment(self.now, &scenario.config, segment) {
                 TimeWaitVerdict::Ack(transmit) => self.put(scenario, &transmit, out),
                 TimeWaitVerdict::Drop | TimeWaitVerdict::Limited => Ok(()),
+                TimeWaitVerdict::Reset(transmit) => {
+                    self.time_wait = None;
+                    self.put(scenario, &transmit, out)
+                }
                 TimeWaitVerdict::Forget => {
                     self.time_wait = None;
                     out.edges.push((Node::TimeWait, Node::Closed, true));

@@ -314,6 +314,10 @@ impl Host {
             match time_wait.on_segment(now, &self.plan.config, segment) {
                 TimeWaitVerdict::Ack(transmit) => return self.put(&transmit, out),
                 TimeWaitVerdict::Drop | TimeWaitVerdict::Limited => return Ok(()),
+                TimeWaitVerdict::Reset(transmit) => {
+                    self.time_wait = None;
+                    return self.put(&transmit, out);
+                }
                 TimeWaitVerdict::Forget => {
                     self.time_wait = None;
                     return Ok(());

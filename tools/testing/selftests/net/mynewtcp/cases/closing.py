@@ -7,7 +7,9 @@ import select
 import signal
 import socket
 
+from harness import diag
 from harness.context import LINGER_ABORT, expect_error, receive_exactly
+from harness.memory import usage
 from harness.registry import case, check, check_equal
 
 ALL_EVENTS = select.POLLIN | select.POLLOUT | select.POLLRDHUP | select.POLLHUP | select.POLLERR
@@ -155,6 +157,57 @@ def data_after_close_resets(context):
     check_equal(quiet_send(client, b"too late"), 0, "the first send")
     context.wait_for(client, select.POLLERR, "the reset")
     check(quiet_send(client, b"x") in (errno.EPIPE, errno.ECONNRESET), "send after the reset")
+
+
+def without_user(context, linger2=0):
+    """A connection that side a has closed and side b has not: b's socket, and how to find what
+    is left of it on a. `linger2` is for TCP_LINGER2."""
+    inet = socket.AF_INET if context.version == 4 else socket.AF_INET6
+
+    def find(state):
+        return diag.dump(context.link.a.ns, context.family, inet, 1 << state)
+
+    client, server = context.connected()
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_LINGER2, linger2)
+    client.close()
+    check_equal(server.recv(1), b"", "the end")
+    context.until(lambda: find(diag.FIN_WAIT2), "FIN-WAIT-2")
+    return server, find
+
+
+@case()
+def closed_in_fin_wait_2(context):
+    """Where only the peer's FIN is missing no socket stays, but it is waited for."""
+    server, find = without_user(context)
+    found, = find(diag.FIN_WAIT2)
+    check_equal((found.timer, found.inode), (diag.TIMER_TIME_WAIT, 0), "timer and inode")
+    lines, _ = diag.table(context.link.a.ns, context.family, context.version)
+    check_equal([int(line[3], 16) for line in lines], [diag.FIN_WAIT2], "states in /proc/net")
+    if context.family.name == "newtcp":
+        context.until(lambda: usage(context.link.a.ns)["host_sockets"]["orphan"] == 0,
+                      "there are no orphans")
+    server.close()
+    context.until(lambda: find(diag.TIME_WAIT), "TIME-WAIT")
+    check_equal(find(diag.FIN_WAIT2), [], "what is in FIN-WAIT-2")
+
+
+@case()
+def closed_in_fin_wait_2_resets_data(context):
+    """Who sends more to a user who is gone is told."""
+    server, find = without_user(context)
+    server.sendall(b"more")
+    context.wait_for(server, select.POLLHUP, "the reset")
+    check_equal(find(diag.FIN_WAIT2), [], "what is in FIN-WAIT-2")
+
+
+@case()
+def closed_in_fin_wait_2_for_a_while(context):
+    """Nobody waits longer than TCP_LINGER2 says."""
+    server, find = without_user(context, 1)
+    context.until(lambda: not find(diag.FIN_WAIT2), "the end of FIN-WAIT-2")
+    check_equal(find(diag.TIME_WAIT), [], "what is in TIME-WAIT")
+    server.sendall(b"more")
+    context.wait_for(server, select.POLLHUP, "the reset")
 
 
 @case()

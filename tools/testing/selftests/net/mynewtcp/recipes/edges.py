@@ -186,6 +186,40 @@ def wrong_echo(context):
     fence(context)
 
 
+def half_closed(context):
+    """A connection that side a has closed and that its peer has not, in FIN-WAIT-2."""
+    peer = Peer(context)
+    peer.client.close()
+    peer.hear(lambda one: one.flags & FIN, "the FIN")
+    peer.send(ack=1)
+    return peer
+
+
+@recipe(ACKSkippedFinWait2=2, OutSegs=4, TimeWaits=0)
+def fin_wait_2(context):
+    """Old segments that FIN-WAIT-2 without a user answers once: SYN, ACK, FIN and that answer."""
+    peer = half_closed(context)
+    for _ in range(3):
+        peer.send(seq=-500, ack=1)
+    fence(context)
+
+
+@recipe(AbortOnData=1, EstabResets=1, OutRsts=1, TimeWaits=0)
+def fin_wait_2_data(context):
+    """Data in FIN-WAIT-2 without a user."""
+    peer = half_closed(context)
+    peer.send(ack=1, flags=ACK | PSH, payload=b"late")
+    peer.hear(lambda one: one.flags & RST, "the reset")
+
+
+@recipe(TimeWaits=1, EstabResets=0, TWKilled=0)
+def fin_wait_2_ends(context):
+    """The FIN comes at last."""
+    peer = half_closed(context)
+    peer.send(ack=1, flags=ACK | FIN)
+    peer.hear(lambda one: one.ack == ISS + 1, "the last acknowledgment")
+
+
 def timed_wait(context, clock=None):
     """A connection that side a has closed first, and that is in TIME-WAIT."""
     peer = Peer(context, clock=clock)
