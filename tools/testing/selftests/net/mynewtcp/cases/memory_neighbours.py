@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cases.interop import Sender
 from harness import family as families
+from harness.context import pattern, receive_exactly
 from harness.memory import Hog, Pool, usage
 from harness.registry import Skip, case, check, check_equal
 
@@ -185,3 +186,54 @@ def memory_is_charged_to_the_cgroup(context):
         os.close(reader)
     os.close(go)
     os.close(ready)
+
+
+def cache_files(octets):
+    """Have so much of the disk's files in memory, charged to the caller's cgroup."""
+    found = 0
+    for file in sorted(Path("/usr/lib").rglob("*.so*")):
+        if file.is_file() and not file.is_symlink() and found < octets:
+            with file.open("rb") as stream:
+                # What is there already belongs to somebody else.
+                os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+                found += len(stream.read())
+
+
+@case(versions=(4,), timeout=60)
+def memory_cgroup_at_its_limit(context):
+    """Sockets of a cgroup at memory.max: the page cache makes room for what is written, nothing
+    is lost, and nobody is killed."""
+    side = context.link.a
+    data = pattern(4 << 20, seed=5)
+    ours, theirs = socket.socketpair()
+    with cgroup(context) as group, ours, theirs:
+        def body(_):
+            hog = Hog(context, side, PORT, fixed=MUCH)
+            cache_files(3 * len(data))
+            socket.send_fds(theirs, [b"s"], [hog.client.fileno(), hog.server.fileno()])
+
+        # A socket stays where it was made; its user is elsewhere.
+        pid, reader = member(context, group, body)
+        _, descriptors, _, _ = socket.recv_fds(ours, 1, 2)
+        client, server = (context.keep(socket.socket(fileno=one)) for one in descriptors)
+        context.reap(pid)
+        os.close(reader)
+        cached = statistic(group, "file")
+        check(cached > 2 * len(data), f"{cached} bytes of files are in the cgroup")
+        current = int((group / "memory.current").read_text(encoding="ascii"))
+        (group / "memory.max").write_text(str(current), encoding="ascii")
+        sent = 0
+        while sent < len(data):
+            sent += client.send(data[sent:sent + 65536])
+        held = statistic(group, "sock")
+        check(held >= len(data) * 9 // 10, f"{held} bytes are charged")
+        check(statistic(group, "max", "memory.events") > 0, "the limit was never reached")
+        left = statistic(group, "file")
+        check(left < cached - len(data) // 2, f"{left} of {cached} bytes of files are left")
+        server.setblocking(True)
+        check(receive_exactly(server, len(data)) == data, "the bytes are not the ones sent")
+        for name in ("oom", "oom_kill"):
+            check_equal(statistic(group, name, "memory.events"), 0, name)
+        context.abort(client)
+        context.abort(server)
+        context.until(lambda: statistic(group, "sock") == 0, "the cgroup's charge is taken back")
