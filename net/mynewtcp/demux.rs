@@ -30,6 +30,7 @@ use crate::linux::demux::{
     Entry, //
 };
 use crate::linux::mini::Mini;
+use crate::linux::rx::Rx;
 use crate::linux::skb::SkBuff;
 use crate::mib::Event;
 
@@ -45,7 +46,12 @@ pub(crate) fn tables() -> &'static Demux<Endpoint> {
 
 /// The connection between the two ends of `flow`, in whatever form it exists.
 pub(crate) fn lookup(flow: &Flow) -> Option<Entry<Endpoint>> {
-    tables().lookup(&rcu::read_lock(), flow)
+    tables().lookup(&rcu::read_lock(), flow, None)
+}
+
+/// The same for the receiver of a packet.
+pub(crate) fn receiver_of(rx: &Rx<'_>, flow: &Flow) -> Option<Entry<Endpoint>> {
+    tables().lookup(&rcu::read_lock(), flow, rx.flow_hash())
 }
 
 /// The listener that best fits `flow`, to which a packet belongs whose header has `header_len`

@@ -128,7 +128,7 @@ pub(crate) fn count_unseen(namespace: &Namespace, why: DropReason) {
 
 fn dispatch(skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) {
     let flow = rx.flow();
-    match demux::lookup(&flow) {
+    match demux::receiver_of(rx, &flow) {
         Some(Entry::Sock(sk)) => {
             hand_over(&sk, skb, rx, namespace, segment, |sk, skb| {
                 take(sk, skb, segment)

@@ -184,11 +184,21 @@ __newtcp void newtcp_loopback_header6(struct sock *sk, struct sk_buff *skb,
 #endif
 }
 
+/* Where the flow's hash is in the control block, behind what is IP's. */
+__newtcp u32 *newtcp_loopback_hash(struct sk_buff *skb)
+{
+	const size_t place = sizeof(skb->cb) - sizeof(u32);
+
+	BUILD_BUG_ON(place < sizeof(struct inet_skb_parm));
+	BUILD_BUG_ON(place < sizeof(struct inet6_skb_parm));
+	return (u32 *)(skb->cb + place);
+}
+
 /* Out of the loopback device and in again, up to the door of the protocol.
- * Headers of ours and of IP are there; softirqs are off.
+ * Headers of ours and of IP are there.
  */
 __newtcp void newtcp_loopback_cross(struct sock *sk, struct sk_buff *skb,
-				    struct dst_entry *dst, bool v6)
+				    struct dst_entry *dst, bool v6, u32 hash)
 {
 	struct net_device *lo = sock_net(sk)->loopback_dev;
 	struct ethhdr *eth = (struct ethhdr *)(skb->data - ETH_HLEN);
@@ -215,17 +225,21 @@ __newtcp void newtcp_loopback_cross(struct sock *sk, struct sk_buff *skb,
 	} else
 #endif
 		IPCB(skb)->iif = lo->ifindex;
-	dev_lstats_add(lo, skb->len + ETH_HLEN);
+	*newtcp_loopback_hash(skb) = hash;
 	__skb_pull(skb, skb_transport_offset(skb));
 }
 
-/* What IP counts of a packet that it gives to a protocol. */
-__newtcp void newtcp_loopback_count_in(struct sk_buff *skb)
+/* What the device counts, and IP of a packet that it gives to a protocol; with
+ * softirqs off. The hash of its flow.
+ */
+__newtcp u32 newtcp_loopback_arrive(struct sk_buff *skb)
 {
 	const u32 len = skb->len + skb_network_header_len(skb);
 	const u16 segs = max_t(u16, 1, skb_shinfo(skb)->gso_segs);
+	const u32 hash = *newtcp_loopback_hash(skb);
 	struct net *net = dev_net_rcu(skb->dev);
 
+	dev_lstats_add(skb->dev, len + ETH_HLEN);
 #if IS_ENABLED(CONFIG_IPV6)
 	if (newtcp_skb_is_ipv6(skb)) {
 		struct inet6_dev *idev = ip6_dst_idev(skb_dst(skb));
@@ -237,13 +251,14 @@ __newtcp void newtcp_loopback_count_in(struct sk_buff *skb)
 				(ipv6_get_dsfield(ipv6_hdr(skb)) & INET_ECN_MASK),
 				segs);
 		__IP6_INC_STATS(net, idev, IPSTATS_MIB_INDELIVERS);
-		return;
+		return hash;
 	}
 #endif
 	__IP_UPD_PO_STATS(net, IPSTATS_MIB_IN, len);
 	__IP_ADD_STATS(net, IPSTATS_MIB_NOECTPKTS +
 		       (ip_hdr(skb)->tos & INET_ECN_MASK), segs);
 	__IP_INC_STATS(net, IPSTATS_MIB_INDELIVERS);
+	return hash;
 }
 
 /* A packet that has crossed goes on to the device's queue after all: with the
@@ -263,6 +278,9 @@ __newtcp void newtcp_loopback_requeue(struct sk_buff *skb)
 				     (__force u32)ip_hdr(skb)->daddr, skb->len);
 	newtcp_checksum_partial(skb, sum);
 	__skb_push(skb, skb_network_header_len(skb));
+	local_bh_disable();
+	dev_lstats_add(skb->dev, skb->len + ETH_HLEN);
+	local_bh_enable();
 	netif_rx(skb);
 }
 

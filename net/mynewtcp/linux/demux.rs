@@ -179,11 +179,39 @@ fn put_table_reference<E: Protocol>(ctx: &Ctx<'_, E>) {
     }
 }
 
+/// What [`Flow::hash`] gives, found out before.
+#[derive(Clone, Copy)]
+pub(crate) struct FlowHash(u32);
+
+impl FlowHash {
+    /// The hash of the socket's flow, as of that of its peer, while the socket is in the table.
+    pub(super) fn of_connection<E: Protocol>(sock: &Sock<E>) -> Option<Self> {
+        let link = &sock.floor().link;
+        (link.place() == Place::Connections).then(|| Self(link.hash()))
+    }
+
+    /// To be kept where only this floor writes.
+    pub(super) fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// From [`bits`](Self::bits).
+    pub(super) fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+}
+
 impl<E: Protocol> Demux<E> {
     /// The connection between the two ends of `flow`, whose `ifindex` is the device that the
     /// packet came in on.
-    pub(crate) fn lookup(&self, rcu: &rcu::Guard, flow: &Flow) -> Option<Entry<E>> {
-        let hash = flow.hash();
+    /// `hash` is that of the flow, where it is known.
+    pub(crate) fn lookup(
+        &self,
+        rcu: &rcu::Guard,
+        flow: &Flow,
+        hash: Option<FlowHash>,
+    ) -> Option<Entry<E>> {
+        let hash = hash.map_or_else(|| flow.hash(), |hash| hash.0);
         loop {
             let mut version = 0;
             let link = CONNECTIONS.find(rcu, hash, |link| {

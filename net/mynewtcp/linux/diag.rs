@@ -477,7 +477,7 @@ fn find<E: Protocol>(net: &Net, req: &b::inet_diag_req_v2) -> Result<Entry<E>> {
     let tables = demux::demux::<E>();
     let rcu = rcu::read_lock();
     let entry = tables
-        .lookup(&rcu, &flow)
+        .lookup(&rcu, &flow, None)
         .or_else(|| tables.lookup_listener(&rcu, &flow, None).map(Entry::Sock));
     drop(rcu);
     let entry = entry.ok_or(ENOENT)?;

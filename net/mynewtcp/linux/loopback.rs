@@ -16,6 +16,7 @@
 
 use super::{
     bindings as b,
+    demux::FlowHash,
     proto::Protocol,
     rx,
     skb::SkBuff,
@@ -87,6 +88,9 @@ impl<E: Protocol> Ctx<'_, E> {
     /// that comes back has not been touched.
     pub(super) fn send_on_short_way(&mut self, skb: SkBuff) -> Option<SkBuff> {
         let sk = self.as_raw();
+        let Some(hash) = FlowHash::of_connection(self) else {
+            return Some(skb);
+        };
         let v6 = self.sends_v6();
         let _rcu = rcu::read_lock();
         // SAFETY: The socket is locked and has the addresses of its flow; the packet is ours,
@@ -101,15 +105,13 @@ impl<E: Protocol> Ctx<'_, E> {
             }
             let raw = skb.into_raw();
             b::newtcp_skb_hash_from_sk(raw, sk);
-            b::newtcp_local_bh_disable();
             if v6 {
                 b::newtcp_loopback_header6(sk, raw, dst);
             } else {
                 b::newtcp_loopback_header4(sk, raw, dst);
             }
-            b::newtcp_loopback_cross(sk, raw, dst, v6);
+            b::newtcp_loopback_cross(sk, raw, dst, v6, hash.bits());
             b::newtcp_outbox_push(self.floor().outbox.get(), raw);
-            b::newtcp_local_bh_enable();
         }
         None
     }
@@ -147,9 +149,9 @@ pub(super) fn deliver<E: Protocol>(mut outbox: Outbox) {
         let Some(skb) = outbox.pop() else {
             break;
         };
-        // SAFETY: A packet of the ring is a received one to IP, with its route.
-        unsafe { b::newtcp_loopback_count_in(skb.as_raw()) };
-        outbox.append(rx::take::<E>(skb));
+        // SAFETY: A packet of the ring is a received one to IP, with its route and the hash.
+        let hash = unsafe { b::newtcp_loopback_arrive(skb.as_raw()) };
+        outbox.append(rx::take::<E>(skb, Some(FlowHash::from_bits(hash))));
     }
     drop(outbox);
     drop(rcu);

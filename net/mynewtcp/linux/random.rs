@@ -3,7 +3,10 @@
 //! Random numbers, and the hashes that peers must not be able to predict.
 
 use super::{
-    addr::Flow,
+    addr::{
+        Flow,
+        Ip, //
+    },
     bindings as b,
     net::NetId, //
 };
@@ -44,20 +47,37 @@ fn hash_with(key: &SetOnce<b::siphash_key_t>, bytes: &[u8]) -> u64 {
 
 /// A hash for the table of connections, where every packet is looked up. What it gives is never
 /// shown to anybody, so the shorter variant that the kernel has for hash tables will do.
+///
+/// Both ends of a connection have the same: where they are on one host, the sender knows where
+/// the receiver is.
 #[inline]
 pub(super) fn flow_hash(flow: &Flow) -> u32 {
     static NO_KEY: b::hsiphash_key_t = pin_init::zeroed();
     let key = FLOW_KEY.as_ref().unwrap_or(&NO_KEY);
     let net = (flow.net.bits() >> 6) as u32;
+    let (local, remote) = ((&flow.laddr, flow.lport), (&flow.raddr, flow.rport));
+    let ((a, a_port), (b, b_port)) = if is_ordered(local, remote) {
+        (local, remote)
+    } else {
+        (remote, local)
+    };
     // SAFETY: The addresses and the key are valid for reads.
     unsafe {
         if flow.is_v4() {
-            let (laddr, raddr) = (flow.laddr.be32(), flow.raddr.be32());
-            b::newtcp_flow_hash4(laddr, flow.lport, raddr, flow.rport, net, key)
+            b::newtcp_flow_hash4(a.be32(), a_port, b.be32(), b_port, net, key)
         } else {
-            let (laddr, raddr) = (flow.laddr.as_in6(), flow.raddr.as_in6());
-            b::newtcp_flow_hash6(laddr, flow.lport, raddr, flow.rport, net, key)
+            b::newtcp_flow_hash6(a.as_in6(), a_port, b.as_in6(), b_port, net, key)
         }
+    }
+}
+
+/// Some order of ends, the same for everybody.
+#[inline]
+fn is_ordered(a: (&Ip, u16), b: (&Ip, u16)) -> bool {
+    if a.1 == b.1 {
+        a.0.halves() <= b.0.halves()
+    } else {
+        a.1 < b.1
     }
 }
 

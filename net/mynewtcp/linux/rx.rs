@@ -8,7 +8,9 @@ use super::{
         Flow,
         Ip, //
     },
-    bindings as b, icmp,
+    bindings as b,
+    demux::FlowHash,
+    icmp,
     ip_output::{
         self,
         Manner, //
@@ -68,20 +70,22 @@ pub(super) const fn table6<E: Protocol>() -> b::inet6_protocol {
 unsafe extern "C" fn receive<E: Protocol>(skb: *mut b::sk_buff) -> ffi::c_int {
     // SAFETY: The packet is given to us.
     let skb = unsafe { SkBuff::from_raw(NonNull::new_unchecked(skb)) };
-    loopback::deliver::<E>(take::<E>(skb));
+    loopback::deliver::<E>(take::<E>(skb, None));
     0
 }
 
 /// Takes a packet in, under RCU with softirqs off and no socket locked. What is sent to other
-/// sockets of this host in answer is the caller's to deliver.
+/// sockets of this host in answer is the caller's to deliver. `flow_hash` is known of packets that
+/// come from this host.
 #[inline]
-pub(super) fn take<E: Protocol>(mut skb: SkBuff) -> Outbox {
+pub(super) fn take<E: Protocol>(mut skb: SkBuff, flow_hash: Option<FlowHash>) -> Outbox {
     match admit(&mut skb) {
         Ok(()) => {
             // SAFETY: The network header of a received packet is in its head; what `Rx` borrows
             // from it lives until the packet is queued or freed, and a reader of the IP header
             // gets its own look at it.
-            let rx = unsafe { Rx::of_raw(skb.as_raw()) };
+            let mut rx = unsafe { Rx::of_raw(skb.as_raw()) };
+            rx.flow_hash = flow_hash;
             E::receive(skb, &rx);
             rx.outbox.into_inner()
         }
@@ -120,6 +124,7 @@ pub(crate) struct Rx<'a> {
     flow: Flow,
     tos: u8,
     reply_mark: u32,
+    flow_hash: Option<FlowHash>,
     /// What its receiver has sent to other sockets of this host.
     outbox: Cell<Outbox>,
     _packet: PhantomData<&'a ()>,
@@ -164,6 +169,7 @@ impl Rx<'_> {
                 },
                 tos: b::newtcp_skb_tos(skb),
                 reply_mark: b::newtcp_skb_reply_mark(skb),
+                flow_hash: None,
                 outbox: Cell::new(Outbox::EMPTY),
                 _packet: PhantomData,
             }
@@ -179,6 +185,11 @@ impl Rx<'_> {
     /// Its four-tuple, the receiver's end local; `ifindex` is where it came in.
     pub(crate) fn flow(&self) -> Flow {
         self.flow
+    }
+
+    /// The hash of the flow, if its sender knew it.
+    pub(crate) fn flow_hash(&self) -> Option<FlowHash> {
+        self.flow_hash
     }
 
     /// Keeps what the receiver has sent until no lock is held.

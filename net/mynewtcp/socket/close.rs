@@ -6,11 +6,14 @@
 use crate::endpoint::drive::{
     closed,
     drive,
+    drive_at,
     retire, //
 };
 use crate::endpoint::{
     discard_received,
+    now,
     with_connection,
+    with_connection_at,
     Owned,
     Role,
     Sock,
@@ -51,14 +54,15 @@ fn begin(sk: &mut Owned<'_>) {
             if at_once {
                 sk.endpoint().namespace.count(Counter::AbortOnData, 1);
             }
-            with_connection(sk, |connection, cx| {
+            let now = now();
+            with_connection_at(sk, now, |connection, cx| {
                 if at_once {
                     connection.abort(cx);
                 } else {
                     connection.close(cx);
                 }
             });
-            drive(sk);
+            drive_at(sk, now);
         }
     }
     discard_received(sk);
