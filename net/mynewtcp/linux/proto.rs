@@ -255,6 +255,8 @@ pub(super) const fn table<E: Protocol>() -> b::proto {
     proto.max_header = b::NEWTCP_MAX_HEADER as ffi::c_int;
     // A write to a socket that is not connected is an error, not a reason to bind it.
     proto.no_autobind = true;
+    // Every socket pays for what we add to the C stack's part.
+    const { assert!(NewtcpSock::<E>::OWN <= 1_504) };
     proto.obj_size = size_of::<NewtcpSock<E>>() as u32;
     proto.ipv6_pinfo_offset = offset_of!(NewtcpSock<E>, inet6) as u32;
     proto

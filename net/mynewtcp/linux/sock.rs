@@ -78,6 +78,11 @@ pub(super) struct NewtcpSock<E: Protocol> {
     tail: UnsafeCell<MaybeUninit<E>>,
 }
 
+impl<E: Protocol> NewtcpSock<E> {
+    /// The octets behind what the C stack knows.
+    pub(super) const OWN: usize = size_of::<Self>() - offset_of!(Self, floor);
+}
+
 /// What this floor keeps in every socket.
 pub(super) struct Floor<E: Protocol> {
     /// The protocol's lock-free part.
