@@ -109,10 +109,10 @@ impl Transmit {
         put_words(
             fixed,
             [
-                u32::from(ports.src) << 16 | u32::from(ports.dst),
+                (u32::from(ports.src) << 16) | u32::from(ports.dst),
                 self.seq.raw(),
                 self.ack.unwrap_or_default().raw(),
-                offset | u32::from(self.flags()) << 16 | u32::from(self.window),
+                offset | (u32::from(self.flags()) << 16) | u32::from(self.window),
                 0,
             ],
         );

@@ -7,7 +7,6 @@ use crate::engine::buffer::{
     Context,
     ReceiveQueue, //
 };
-use crate::engine::config::Config;
 use crate::engine::connection::{
     Connection,
     StateName, //
@@ -33,6 +32,7 @@ use crate::engine::wire::{
     Transmit, //
 };
 use crate::fingerprint::Fingerprint;
+use crate::prediction::compare_ways;
 use crate::scenario::{
     Closing,
     Scenario, //
@@ -49,7 +49,7 @@ use crate::user::{
 /// The clock of each host at the start: far from the epoch, which means "never".
 const START: Instant = Instant::from_nanos(1_000_000_000_000);
 /// Transmissions in one step that no sane engine exceeds.
-const TRANSMIT_LIMIT: usize = 1000;
+pub const TRANSMIT_LIMIT: usize = 1000;
 
 /// What a step put out.
 #[derive(Clone, Debug, Default)]
@@ -103,49 +103,6 @@ pub fn context<'a>(
         config: &scenario.config,
         shell: store,
     }
-}
-
-/// Without prediction a segment that finds `before` leads to the same place, right after it and
-/// when all has been transmitted; and the same is transmitted.
-fn compare_ways(
-    now: Instant,
-    scenario: &Scenario,
-    segment: &Segment,
-    before: (Connection, Store),
-) -> Result<(), String> {
-    let ends = [true, false].map(|prediction| {
-        let (mut connection, mut store) = before.clone();
-        let config = Config {
-            prediction,
-            ..scenario.config.clone()
-        };
-        let mut cx = Context {
-            now,
-            config: &config,
-            shell: &mut store,
-        };
-        let range = segment.payload_range();
-        let payload = (!range.is_empty()).then_some(Piece(range));
-        connection.on_segment(&mut cx, segment, payload);
-        let arrived = format!("{connection:?} {:?}", cx.shell);
-        let mut sent = Vec::new();
-        if !connection.rests(&mut cx) {
-            while let Some(transmit) = connection.poll_transmit(&mut cx) {
-                sent.push(transmit);
-                if sent.len() > TRANSMIT_LIMIT {
-                    break;
-                }
-            }
-        }
-        (arrived, sent, format!("{connection:?} {store:?}"))
-    });
-    let [with, without] = &ends;
-    if with == without {
-        return Ok(());
-    }
-    Err(format!(
-        "prediction leads to {with:#?}, not to {without:#?}"
-    ))
 }
 
 type Step = Result<Output, String>;

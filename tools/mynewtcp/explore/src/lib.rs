@@ -28,6 +28,7 @@ pub mod edges;
 pub mod fingerprint;
 pub mod host;
 pub mod illegal;
+pub mod prediction;
 pub mod report;
 pub mod scenario;
 pub mod search;
