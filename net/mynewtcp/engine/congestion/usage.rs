@@ -110,6 +110,23 @@ impl Usage {
         self.stamp = now;
     }
 
+    /// What [`restart`](Self::restart) does less than a time-out after `last_sent_at`; `least_rto`
+    /// is no longer than any. `false` if it may be more.
+    #[inline]
+    pub(crate) fn restart_soon(
+        &mut self,
+        now: Instant,
+        least_rto: Delta,
+        last_sent_at: Instant,
+    ) -> bool {
+        let is_soon = now.since(last_sent_at.max(self.stamp)) < least_rto;
+        if is_soon {
+            self.used = 0;
+            self.stamp = now;
+        }
+        is_soon
+    }
+
     /// Data is sent, the first since `last_sent_at`, and none is under way: "cwnd = cwnd/2" for each time-out that
     /// has passed (RFC 2861, 3.2), down to the window of a new connection.
     pub(crate) fn restart(
@@ -203,6 +220,13 @@ mod tests {
         let mut restarted = |millis| {
             let mut window = window();
             let now = LATER.after(Delta::from_millis(millis));
+            usage.stamp = Instant::ZERO;
+            let mut soon = usage;
+            if soon.restart_soon(now, PATIENCE.rto, LATER) {
+                usage.restart(now, &mut window, mss, PATIENCE, LATER);
+                assert_eq!(format!("{soon:?}"), format!("{usage:?}"));
+                assert_eq!(window, self::window());
+            }
             usage.stamp = Instant::ZERO;
             usage.restart(now, &mut window, mss, PATIENCE, LATER);
             let first = window;

@@ -238,6 +238,10 @@ impl Connection {
             return;
         }
         let last_sent_at = self.snd.last_sent_at;
+        let least_rto = cx.config.rto_min.min(cx.config.rto_max);
+        if self.usage.restart_soon(cx.now, least_rto, last_sent_at) {
+            return;
+        }
         let patience = Self::patience_of(&self.snd, cx);
         let mss = self.snd.size.mss();
         self.usage

@@ -266,7 +266,7 @@ impl Connection {
 
     /// The same where all that was ever queued is under way or has arrived and nothing is held to
     /// be lost: what [`settle`](Self::settle) does then.
-    #[inline]
+    #[inline(always)]
     fn rest_plainly<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         let flight = self.snd.nxt.distance_from(self.snd.una);
         let room = self.window.cwnd_bytes.saturating_sub(flight);
@@ -403,7 +403,7 @@ impl Connection {
     }
 
     /// A header with everything that each segment of a synchronized connection has.
-    #[inline]
+    #[inline(always)]
     fn header<S: Shell>(
         &mut self,
         cx: &mut Context<'_, S>,

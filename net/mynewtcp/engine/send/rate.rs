@@ -21,8 +21,10 @@ pub(crate) struct DeliveryRate {
     first_sent_at: Instant,
     /// The transmission that is followed.
     sample: Option<Sample>,
-    /// Everything up to here was sent by a program that had no more.
-    limited_to: Option<SeqNum>,
+    /// Everything up to here was sent by a program that had no more,
+    limited_to: SeqNum,
+    /// if this says so.
+    is_limited: bool,
     /// Octets per second, 0 before the first sample.
     pub(crate) rate: u64,
     /// The program limited it.
@@ -48,7 +50,8 @@ impl DeliveryRate {
             delivered_at: Instant::ZERO,
             first_sent_at: Instant::ZERO,
             sample: None,
-            limited_to: None,
+            limited_to: SeqNum::new(0),
+            is_limited: false,
             rate: 0,
             is_app_limited: false,
         }
@@ -68,14 +71,15 @@ impl DeliveryRate {
                 delivered,
                 delivered_at: self.delivered_at,
                 sending: now.since(self.first_sent_at),
-                app_limited: self.limited_to.is_some(),
+                app_limited: self.is_limited,
             });
         }
     }
 
     /// The program has no more to send, with everything up to `nxt` under way.
     pub(crate) fn on_app_limited(&mut self, nxt: SeqNum) {
-        self.limited_to = Some(nxt);
+        self.limited_to = nxt;
+        self.is_limited = true;
     }
 
     /// `delivered` octets have been delivered in all, up to `una` without a gap; the newest of
@@ -92,8 +96,8 @@ impl DeliveryRate {
         if let Some(sent_at) = sent_at {
             self.first_sent_at = sent_at;
         }
-        if self.limited_to.is_some_and(|to| una.after_or_eq(to)) {
-            self.limited_to = None;
+        if una.after_or_eq(self.limited_to) {
+            self.is_limited = false;
         }
         let Some(sample) = self.sample.filter(|sample| una.after_or_eq(sample.end)) else {
             return;
