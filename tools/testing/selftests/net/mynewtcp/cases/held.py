@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """What happens while a process has the socket."""
 
+import array
+import fcntl
+import termios
 import time
 
 from harness import holding
@@ -15,16 +18,29 @@ from recipes.receiver import SOL_TCP, TCP_QUICKACK
 LEAST, MOST = 0.04, 0.2
 
 
-def owe(peer, end):
-    """Send octets one by one until the child has the socket before it is time to acknowledge the
-    last one. Where the data ends then."""
+def unread(sock):
+    """FIONREAD; when it returns, everything that has come for the socket was looked at."""
+    answer = array.array("i", [0])
+    fcntl.ioctl(sock, termios.FIONREAD, answer)
+    return answer[0]
+
+
+def owe(context, peer, end):
+    """Send octets one by one, each after the acknowledgment of the one before, until the child
+    has the socket and the last one is not acknowledged. Where the data ends then."""
     for _ in range(holding.ATTEMPTS):
+        peer.heard_already()
         sent_at = time.monotonic()
         peer.send(seq=end, flags=ACK | PSH, payload=b"z")
         end += 1
-        time.sleep(LEAST / 4)
-        if holding.is_held(peer) and time.monotonic() < sent_at + LEAST / 2:
+        context.until(lambda wanted=end: unread(peer.client) == wanted, "the octet has come")
+        time.sleep(holding.GAP)
+        held = holding.is_held(peer)
+        if held and time.monotonic() < sent_at + LEAST / 2 and not peer.heard_already():
             return end
+        peer.send(seq=-20, payload=b"again")
+        peer.hear(lambda one, wanted=ISS + end: one.ack == wanted, "the acknowledgment")
+        peer.client.setsockopt(SOL_TCP, TCP_QUICKACK, 0)
     raise Failure("the child never has the socket in time")
 
 
@@ -35,8 +51,7 @@ def delayed_ack_is_late(context):
     peer, end = busy(context)
     peer.client.setsockopt(SOL_TCP, TCP_QUICKACK, 0)
     with holding.copying(context, peer.client, PIECES):
-        end = owe(peer, end)
-        peer.heard_already()
+        end = owe(context, peer, end)
         late = Count(context, context.link.a, "DelayedACKLocked")
         until = time.monotonic() + 1.5 * MOST
         while time.monotonic() < until:

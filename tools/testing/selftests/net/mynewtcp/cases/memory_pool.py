@@ -82,12 +82,22 @@ def write_mem(text):
         file.write(text)
 
 
+def limits(line):
+    """Low, pressure and high of one line of mynewtcp_sockstat."""
+    return [line[name] for name in ("low", "pressure", "high")]
+
+
 @newtcp
 def memory_sockstat(context):
     """Sockets and pages as /proc/net/protocols has them, limits as the sysctls have them."""
     a, b = context.link.a, context.link.b
     a.ns.write_sysctl("net.mynewtcp.max_tw_buckets", 77)
+    a.ns.write_sysctl(KNOB, "10001 10002 10003")
     at_first = usage(a.ns)
+    check_equal(limits(at_first["memory"]), [10001, 10002, 10003], "the namespace's limits")
+    with open(MEM, encoding="ascii") as file:
+        check_equal(limits(at_first["host_memory"]), [int(word) for word in file.read().split()],
+                    "the host's limits")
     check_equal(at_first["sockets"], {"inuse": 0, "tw": 0, "max_tw_buckets": 77}, "sockets")
     client, server = context.connected()
     hog = Hog(context, a, PORT, fixed=MUCH)
