@@ -10,8 +10,8 @@ import errno
 import select
 import socket
 
-from harness import faults, kernel, proto_row
-from harness.context import pattern
+from harness import faults, kernel, memory, proto_row
+from harness.context import pattern, receive_exactly
 from harness.knobs import counters
 from harness.registry import Failure, case, check, check_equal
 
@@ -163,6 +163,40 @@ def every_allocation_of_a_call_fails(context):
     """Slab, pages and copies of user memory: each that a call asks for fails once."""
     with context.link.a.ns.inside(), faults.nth() as fault:
         all_lives(context, fault, FEWEST)
+
+
+@case(timeout=60, families=("newtcp",), needs=kernel.fails_on_demand)
+def allocation_that_fails_begins_pressure(context):
+    """A write that gets no buffer finds that memory is short; the next that gets one ends it."""
+    host = memory.Pool(context, context.link.a, "host")
+    ns = context.link.a.ns
+    client, server = context.connected()
+    client.setblocking(False)
+    before = counters(ns, context.family)["MemoryPressures"]
+    begun = written = 0
+    with faults.nth() as fault:
+        for nth in range(1, MOST):
+            check(not host.pressed, f"memory is short before failure {nth}")
+            fault.arm(nth)
+            try:
+                sent = client.send(b"a" * 1000)
+            except OSError as caught:
+                sent = 0
+                check(caught.errno in CLEAN | {errno.EAGAIN}, f"failure {nth}: {caught}")
+            finally:
+                fired = fault.disarm()
+            written += sent
+            if host.pressed:
+                begun += 1
+                check(fired, "memory is short without a failure")
+                written += client.send(b"b" * 1000)
+                check(not host.pressed, "a buffer that was there has not ended the shortage")
+            if not fired:
+                break
+    check(begun > 0, "no failure was taken for a shortage of memory")
+    check_equal(counters(ns, context.family)["MemoryPressures"] - before, begun,
+                "times that memory became short")
+    receive_exactly(server, written)
 
 
 def every_cache(context):
