@@ -39,6 +39,7 @@ use crate::mib::{
 };
 use crate::orphans::Orphan;
 use crate::tuning::{
+    RouteWishes,
     Tunables,
     Tuned,
     Wishes, //
@@ -261,6 +262,14 @@ impl Shared {
         }
     }
 
+    /// The route has a largest window of `octets`, unless that is 0. What the user wants comes
+    /// first.
+    pub(crate) fn clamp_window(&self, octets: u32) {
+        if octets != 0 && self.window_clamp() == 0 {
+            self.set_window_clamp(octets);
+        }
+    }
+
     /// Takes over what a listener was asked for.
     pub(crate) fn inherit(&self, listener: &Self) {
         self.set_notsent_lowat(listener.notsent_lowat());
@@ -436,6 +445,11 @@ impl Endpoint {
     pub(crate) fn begin(&mut self, parameters: &Parameters) {
         let config = self.tuned.config();
         self.connection.fill(Connection::new(config, parameters));
+    }
+
+    /// Heeds what the route of a new connection wants.
+    pub(crate) fn heed(&mut self, route: Option<RouteWishes>) -> kernel::error::Result {
+        self.namespace.tuning.heed(&mut self.tuned, route)
     }
 
     /// The connection, if there is one.

@@ -45,7 +45,7 @@ pub(crate) mod proto;
 mod proto_ops;
 pub(crate) mod random;
 pub(crate) mod resident;
-mod route;
+pub(crate) mod route;
 pub(crate) mod rx;
 mod seq_file;
 pub(crate) mod skb;

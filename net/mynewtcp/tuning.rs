@@ -16,12 +16,15 @@ use kernel::sync::atomic::{
 use kernel::sync::Arc;
 
 use crate::engine::config::Config;
+use crate::engine::congestion::ecn::EcnMode;
 use crate::engine::congestion::Kind;
+use crate::engine::seq::Mss;
 use crate::engine::time::Delta;
 use crate::linux::lock::{
     new_bh_lock,
     BhLock, //
 };
+use crate::linux::route::Metrics;
 
 /// The values of a namespace.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +44,77 @@ impl Tunables {
         notsent_lowat: u32::MAX,
         loopback_fast_path: true,
     };
+}
+
+/// What the administrator has noted of a route (`ip route ... initcwnd 20`): it comes before what
+/// the socket wants, as in Linux' TCP. `None`, 0 and false: nothing.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct RouteWishes {
+    /// `initcwnd`, segments.
+    pub(crate) initial_cwnd: Option<u16>,
+    /// `initrwnd`, segments.
+    pub(crate) initial_rwnd: u32,
+    /// `window`, octets: the largest receive window.
+    pub(crate) window: u32,
+    /// `ssthresh`, segments.
+    pub(crate) initial_ssthresh: Option<u32>,
+    /// `reordering`, segments.
+    pub(crate) reordering: Option<u16>,
+    /// `rto_min`.
+    pub(crate) rto_min: Option<Delta>,
+    /// `congctl`.
+    pub(crate) congestion: Option<Kind>,
+    /// `features ecn`.
+    pub(crate) ecn: bool,
+    /// `quickack`.
+    pub(crate) quickack: bool,
+}
+
+impl RouteWishes {
+    /// What is noted in `metrics`.
+    pub(crate) fn of(metrics: &Metrics) -> Self {
+        let some = |n: u32| (n != 0).then_some(n);
+        let small = |n: u32| some(n).map(|n| u16::try_from(n).unwrap_or(u16::MAX));
+        Self {
+            initial_cwnd: small(metrics.initial_cwnd),
+            initial_rwnd: metrics.initial_rwnd,
+            window: metrics.window,
+            initial_ssthresh: some(metrics.ssthresh),
+            reordering: small(metrics.reordering),
+            rto_min: some(metrics.rto_min_ms).map(|ms| Delta::from_millis(ms.into())),
+            congestion: Kind::by_name(metrics.congestion()),
+            ecn: metrics.ecn,
+            quickack: metrics.quickack,
+        }
+    }
+
+    fn apply(&self, config: &mut Config) {
+        wish(&mut config.initial_cwnd, self.initial_cwnd);
+        wish(&mut config.initial_ssthresh, self.initial_ssthresh);
+        wish(&mut config.reordering, self.reordering);
+        wish(&mut config.rto_min, self.rto_min);
+        wish(&mut config.congestion, self.congestion);
+        config.rto_min = config.rto_min.min(config.rto_max);
+        config.always_quick |= self.quickack;
+        if self.ecn {
+            config.ecn = EcnMode::On;
+        }
+    }
+
+    /// The receive windows of a connection, now and at most, as the route has them; `mss` is
+    /// what we announce.
+    pub(crate) fn limit(&self, (now, most): (u32, u32), mss: Mss) -> (u32, u32) {
+        let clamp = if self.window == 0 {
+            u32::MAX
+        } else {
+            self.window
+        };
+        let first = match self.initial_rwnd {
+            0 => u32::MAX,
+            segments => segments.saturating_mul(mss.octets()),
+        };
+        (now.min(clamp).min(first), most.min(clamp))
+    }
 }
 
 /// What one socket wants otherwise than its namespace. `None`: as the namespace has it.
@@ -68,6 +142,8 @@ pub(crate) struct Wishes {
     pub(crate) rto_max: Option<Delta>,
     /// TCP_DELACK_MAX_US.
     pub(crate) delack_max: Option<Delta>,
+    /// What the route of its connection wants.
+    pub(crate) route: Option<RouteWishes>,
 }
 
 /// Puts a wish in the place of the namespace's value.
@@ -93,6 +169,9 @@ impl Wishes {
         wish(&mut config.rto_max, self.rto_max);
         wish(&mut config.delack_max, self.delack_max);
         config.delack_min = config.delack_min.min(config.delack_max);
+        if let Some(route) = &self.route {
+            route.apply(config);
+        }
     }
 }
 
@@ -119,6 +198,11 @@ impl Tuned {
     /// What the socket wants otherwise than its namespace.
     pub(crate) fn wishes(&self) -> Wishes {
         self.wishes.unwrap_or_default()
+    }
+
+    /// What the route of the connection wants.
+    pub(crate) fn route(&self) -> Option<&RouteWishes> {
+        self.wishes.as_ref()?.route.as_ref()
     }
 
     /// The same namespace's values, with other wishes.
@@ -209,6 +293,18 @@ impl Tuning {
                 }
             }
         }
+    }
+
+    /// Heeds what the route of one connection wants. Callable from any context.
+    pub(crate) fn heed(&self, tuned: &mut Arc<Tuned>, route: Option<RouteWishes>) -> Result {
+        if tuned.route() != route.as_ref() {
+            let wishes = Wishes {
+                route,
+                ..tuned.wishes()
+            };
+            *tuned = self.current().with_wishes(wishes, GFP_ATOMIC)?;
+        }
+        Ok(())
     }
 
     /// Changes the wishes of one socket.

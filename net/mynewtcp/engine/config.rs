@@ -45,6 +45,8 @@ pub struct Config {
     pub delack_min: Delta,
     /// Longest time that an acknowledgment is delayed.
     pub delack_max: Delta,
+    /// Acknowledgments are never delayed (`ip route ... quickack 1`).
+    pub always_quick: bool,
     /// How long a closed connection waits in FIN-WAIT-2 for the peer's FIN.
     pub fin_timeout: Delta,
     /// How long TIME-WAIT lasts.
@@ -82,6 +84,9 @@ pub struct Config {
     pub keepalive_probes: u8,
     /// Initial congestion window in segments (RFC 6928).
     pub initial_cwnd: u16,
+    /// Slow start threshold of new connections in segments, 0 for "arbitrarily high" (RFC 5681,
+    /// 3.1). A route may have one (`ip route ... ssthresh`).
+    pub initial_ssthresh: u32,
     /// The congestion control algorithm of new connections (`tcp_congestion_control`).
     pub congestion: Kind,
     /// Who uses explicit congestion notification (`tcp_ecn`).
@@ -176,6 +181,7 @@ impl Config {
         orphan_retries: 0,
         delack_min: Delta::from_millis(40),
         delack_max: Delta::from_millis(200),
+        always_quick: false,
         fin_timeout: Delta::from_secs(60),
         time_wait: Delta::from_secs(60),
         rfc1337: true,
@@ -191,6 +197,7 @@ impl Config {
         keepalive_interval: Delta::from_secs(75),
         keepalive_probes: 9,
         initial_cwnd: 10,
+        initial_ssthresh: 0,
         congestion: Kind::DEFAULT,
         ecn: EcnMode::Accept,
         ecn_fallback: true,

@@ -47,6 +47,19 @@ impl Window {
         }
     }
 
+    /// The same with a slow start threshold of `segments` segments, unless that is 0.
+    #[must_use]
+    pub fn with_ssthresh(self, segments: u32, mss: Mss) -> Self {
+        if segments == 0 {
+            return self;
+        }
+        let octets = segments.saturating_mul(mss.octets());
+        Self {
+            ssthresh_bytes: octets.max(least_ssthresh(mss)),
+            ..self
+        }
+    }
+
     /// Keeps both windows at what a segment size of `mss` needs at least.
     pub fn raise_to(&mut self, mss: Mss) {
         self.cwnd_bytes = self.cwnd_bytes.max(mss.octets());

@@ -435,7 +435,8 @@ impl Connection {
         // time-out of one second may have been too short.
         let lost = self.snd.syn_repeats > 1;
         let segments = if lost { 1 } else { cx.config.initial_cwnd };
-        self.window = Window::initial(segments, self.snd.size.mss());
+        let mss = self.snd.size.mss();
+        self.window = Window::initial(segments, mss).with_ssthresh(cx.config.initial_ssthresh, mss);
         let (nxt, capacity) = (self.rcv.nxt, cx.shell.capacity());
         self.rcv.tuning.begin(cx.now, cx.config, nxt, capacity);
         self.update_pacing(cx);

@@ -1,6 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Routes, IP output, policy, and the socket options of the IP layers. */
 
+/* What the administrator has noted of a route; zero for nothing. */
+struct newtcp_metrics {
+	u32 initcwnd;
+	u32 initrwnd;
+	u32 window;
+	u32 ssthresh;
+	u32 reordering;
+	u32 rto_min_ms;
+	u8 congestion[TCP_CA_NAME_MAX];
+	bool ecn;
+	bool quickack;
+};
+
+/* False if there is nothing, as with nearly all routes. */
+__newtcp bool newtcp_dst_metrics(const struct dst_entry *dst,
+				 struct newtcp_metrics *metrics)
+{
+	u32 key;
+
+	if (!dst || dst_metrics_ptr((struct dst_entry *)dst) ==
+	    dst_default_metrics.metrics)
+		return false;
+	metrics->initcwnd = dst_metric(dst, RTAX_INITCWND);
+	metrics->initrwnd = dst_metric(dst, RTAX_INITRWND);
+	metrics->window = dst_metric(dst, RTAX_WINDOW);
+	metrics->ssthresh = dst_metric(dst, RTAX_SSTHRESH);
+	metrics->reordering = dst_metric(dst, RTAX_REORDERING);
+	if (dst_metric_locked(dst, RTAX_RTO_MIN))
+		metrics->rto_min_ms = dst_metric(dst, RTAX_RTO_MIN);
+	metrics->quickack = dst_metric(dst, RTAX_QUICKACK);
+	metrics->ecn = dst_feature(dst, RTAX_FEATURE_ECN);
+	key = dst_metric(dst, RTAX_CC_ALGO);
+	if (key != TCP_CA_UNSPEC)
+		tcp_ca_get_name_by_key(key, (char *)metrics->congestion);
+	return true;
+}
+
+__newtcp bool newtcp_sk_metrics(struct sock *sk, struct newtcp_metrics *metrics)
+{
+	return newtcp_dst_metrics(__sk_dst_get(sk), metrics);
+}
+
 /* The route of a connection */
 
 __newtcp int newtcp_route_connect4(struct sock *sk, struct in6_addr *local,
@@ -94,7 +136,8 @@ __newtcp int newtcp_route_connect6(struct sock *sk, struct in6_addr *local,
 __newtcp int newtcp_route_probe(struct sock *sk, const struct in6_addr *local,
 				const struct in6_addr *remote, u16 lport,
 				u16 rport, int oif, u32 mark, u32 *mtu,
-				u32 *advmss)
+				u32 *advmss, struct newtcp_metrics *metrics,
+				bool *has_metrics)
 {
 	struct net *net = sock_net(sk);
 	struct dst_entry *dst;
@@ -136,6 +179,7 @@ __newtcp int newtcp_route_probe(struct sock *sk, const struct in6_addr *local,
 	}
 	*mtu = dst_mtu(dst);
 	*advmss = dst_metric_advmss(dst);
+	*has_metrics = newtcp_dst_metrics(dst, metrics);
 	dst_release(dst);
 	return 0;
 }

@@ -5,6 +5,7 @@
 //! many of them SYNs are answered and forgotten: `cookies`.
 
 use kernel::prelude::*;
+use kernel::sync::Arc;
 
 use crate::demux;
 use crate::endpoint::shell::EndpointShell;
@@ -19,6 +20,7 @@ use crate::endpoint::{
     RequestRef,
     SaveSyn,
     SavedSyn,
+    Shared,
     Slot,
     Sock,
     SockRef,
@@ -63,6 +65,10 @@ use crate::mib::Event;
 use crate::output::{
     ports_of,
     Header, //
+};
+use crate::tuning::{
+    RouteWishes,
+    Tuned, //
 };
 
 mod cookies;
@@ -260,14 +266,14 @@ fn admit(
     iss_floor: Option<SeqNum>,
 ) -> Result {
     let flow = key_of(sk, skb.rx().flow());
-    let mut parameters = parameters_for(sk, &flow)?;
+    let (mut parameters, tuned) = parameters_for(sk, &flow)?;
     if let Some(floor) = iss_floor {
         parameters.iss = parameters.iss.latest(floor);
     }
-    let tuned = sk.endpoint().tuned.clone();
     let now = now();
     let half_open = HalfOpen::on_syn(now, tuned.config(), &parameters, segment);
-    let request = remember(sk, &flow, skb, half_open.ok_or(EINVAL)?, parameters)?;
+    let half_open = half_open.ok_or(EINVAL)?;
+    let request = remember(sk, &flow, skb, half_open, parameters, tuned)?;
     let wish = sk.endpoint().switches.save_syn;
     if wish != SaveSyn::No {
         request.lock().saved_syn = save_syn(skb, wish);
@@ -285,19 +291,23 @@ fn save_syn(skb: &SkBuff, wish: SaveSyn) -> Option<SavedSyn> {
     KBox::new(saved, GFP_ATOMIC).ok()
 }
 
-/// What a connection to the far end of `flow` is born with.
-fn parameters_for(sk: &mut Locked<'_>, flow: &Flow) -> Result<Parameters> {
+/// What a connection to the far end of `flow` is born with, and what it is tuned with: as the
+/// listener, unless the route wants something.
+fn parameters_for(sk: &mut Locked<'_>, flow: &Flow) -> Result<(Parameters, Arc<Tuned>)> {
     let route = sk.route_to(flow)?;
+    let wishes = route.metrics.as_ref().map(RouteWishes::of);
     let path_mss = wished_mss(sk, mss_of_mtu(route.mtu, route.header_len));
     let advertised = wished_mss(sk, mss_of_mtu(route.advertised_mtu, route.header_len));
-    let windows = windows_of(sk);
-    Ok(parameters_of(
-        flow,
-        path_mss,
-        advertised,
-        route.gso_max_size,
-        windows,
-    ))
+    let mut windows = windows_of(sk);
+    let endpoint = sk.endpoint();
+    let mut tuned = endpoint.tuned.clone();
+    if let Some(wishes) = wishes {
+        windows = wishes.limit(windows, advertised);
+        endpoint.namespace.tuning.heed(&mut tuned, Some(wishes))?;
+    }
+    let size = route.gso_max_size;
+    let parameters = parameters_of(flow, path_mss, advertised, size, windows);
+    Ok((parameters, tuned))
 }
 
 /// Puts a half-open connection of this listener into the table.
@@ -307,12 +317,13 @@ fn remember(
     skb: &SkBuff,
     half_open: HalfOpen,
     parameters: Parameters,
+    tuned: Arc<Tuned>,
 ) -> Result<RequestRef> {
-    let (ctx, endpoint) = sk.split();
+    let (ctx, _) = sk.split();
     let request = Request {
         half_open,
         parameters,
-        tuned: endpoint.tuned.clone(),
+        tuned,
         slot: Some(Slot::new(ctx.sock_ref())),
         saved_syn: None,
     };
@@ -490,6 +501,15 @@ struct Birth<'a> {
     now: Instant,
 }
 
+/// Takes over what the route of the half-open connection wanted.
+fn heed_route(shared: &Shared, endpoint: &mut Endpoint, request: &RequestRef) {
+    let tuned = &request.lock().tuned;
+    if let Some(route) = tuned.route() {
+        endpoint.tuned = tuned.clone();
+        shared.clamp_window(route.window);
+    }
+}
+
 /// Gives the child its connection and the half-open one's place in the tables.
 fn connect_child(
     listener: &Sock,
@@ -507,6 +527,7 @@ fn connect_child(
     demux::promote(request, child)?;
     let (ctx, endpoint) = child.split();
     let endpoint = endpoint.get_mut();
+    heed_route(ctx.shared(), endpoint, request);
     endpoint.begin(&half_open.parameters(parameters));
     let mut shell = EndpointShell {
         queues: ctx.queues(),

@@ -19,9 +19,54 @@ use super::{
 };
 use kernel::error::to_result;
 
+/// What the administrator has noted of a route; zero for nothing. `rtt`, `rttvar` and `cwnd` are
+/// not asked for: they are for a cache of what connections found out, which there is none of.
+pub(crate) struct Metrics {
+    /// Initial congestion window, segments.
+    pub(crate) initial_cwnd: u32,
+    /// Initial receive window, segments.
+    pub(crate) initial_rwnd: u32,
+    /// Largest receive window, bytes.
+    pub(crate) window: u32,
+    /// Initial slow start threshold, segments.
+    pub(crate) ssthresh: u32,
+    /// By how many segments the path reorders.
+    pub(crate) reordering: u32,
+    /// Smallest retransmission time-out, milliseconds.
+    pub(crate) rto_min_ms: u32,
+    /// Explicit congestion notification is fine.
+    pub(crate) ecn: bool,
+    /// Acknowledge at once.
+    pub(crate) quickack: bool,
+    congestion: [u8; b::TCP_CA_NAME_MAX as usize],
+}
+
+impl Metrics {
+    fn of(raw: &b::newtcp_metrics) -> Self {
+        Self {
+            initial_cwnd: raw.initcwnd,
+            initial_rwnd: raw.initrwnd,
+            window: raw.window,
+            ssthresh: raw.ssthresh,
+            reordering: raw.reordering,
+            rto_min_ms: raw.rto_min_ms,
+            ecn: raw.ecn,
+            quickack: raw.quickack,
+            congestion: raw.congestion,
+        }
+    }
+
+    /// The name of the congestion control algorithm, empty for none.
+    pub(crate) fn congestion(&self) -> &[u8] {
+        let mut parts = self.congestion.split(|&octet| octet == 0);
+        parts.next().unwrap_or_default()
+    }
+}
+
 /// What a route allows.
-#[derive(Clone, Copy, Debug)]
 pub(crate) struct Route {
+    /// What is noted of it.
+    pub(crate) metrics: Option<Metrics>,
     /// The largest IP packet that the path takes whole, as far as is known.
     pub(crate) mtu: u32,
     /// The largest IP packet that we want to be sent: the MTU of our own link.
@@ -139,6 +184,7 @@ impl<E: Protocol> Ctx<'_, E> {
     pub(crate) fn route_to(&self, flow: &Flow) -> Result<Route> {
         let v6 = !flow.is_v4();
         let (mut mtu, mut advertised_mss) = (0, 0);
+        let (mut metrics, mut has_metrics): (b::newtcp_metrics, _) = (pin_init::zeroed(), false);
         let manner = Manner::of_sock(self);
         // SAFETY: The socket is locked; all pointers are valid.
         to_result(unsafe {
@@ -155,15 +201,26 @@ impl<E: Protocol> Ctx<'_, E> {
                 manner.mark,
                 &raw mut mtu,
                 &raw mut advertised_mss,
+                &raw mut metrics,
+                &raw mut has_metrics,
             )
         })?;
         let header_len = if v6 { 40 } else { 20 };
         Ok(Route {
+            metrics: has_metrics.then(|| Metrics::of(&metrics)),
             mtu,
             advertised_mtu: advertised_mss.saturating_add(header_len + 20),
             header_len,
             gso_max_size: b::NEWTCP_GSO_MAX_SIZE,
         })
+    }
+
+    /// What is noted of the route.
+    pub(crate) fn route_metrics(&self) -> Option<Metrics> {
+        let mut metrics: b::newtcp_metrics = pin_init::zeroed();
+        // SAFETY: The socket is locked, `metrics` is valid.
+        let found = unsafe { b::newtcp_sk_metrics(self.as_raw(), &raw mut metrics) };
+        found.then(|| Metrics::of(&metrics))
     }
 
     /// Forgets the route: the next packet looks for one.

@@ -21,6 +21,7 @@ use crate::endpoint::{
     Owned,
     Role, //
 };
+use crate::engine::seq::Mss;
 use crate::error;
 use crate::input::listen::wished_mss;
 use crate::linux::addr::SocketAddr;
@@ -33,6 +34,7 @@ use crate::socket::{
     listen,
     options, //
 };
+use crate::tuning::RouteWishes;
 
 /// Starts a connection to `remote`.
 pub(crate) fn connect(sk: &mut Owned<'_>, remote: SocketAddr) -> Result {
@@ -56,7 +58,7 @@ fn open(sk: &mut Owned<'_>) -> Result {
     let (mtu, advertised_mtu, header_len) = (sk.mtu(), sk.advertised_mtu(), sk.header_len());
     let path_mss = wished_mss(sk, mss_of_mtu(mtu, header_len));
     let advertised = wished_mss(sk, mss_of_mtu(advertised_mtu, header_len));
-    let windows = windows_of(sk);
+    let windows = heed_route(sk, advertised)?;
     let mut parameters = parameters_of(&flow, path_mss, advertised, sk.max_gso_size(), windows);
     if let Some(floor) = iss_floor {
         parameters.iss = parameters.iss.latest(floor);
@@ -69,6 +71,18 @@ fn open(sk: &mut Owned<'_>) -> Result {
         .map_err(error::of_verb)?;
     drive_at(sk, now);
     Ok(())
+}
+
+/// Does as the route of a new connection wants. The receive windows, with `mss` announced.
+fn heed_route(sk: &mut Owned<'_>, mss: Mss) -> Result<(u32, u32)> {
+    let route = sk.route_metrics().as_ref().map(RouteWishes::of);
+    sk.endpoint().get_mut().heed(route)?;
+    let windows = windows_of(sk);
+    let Some(route) = route else {
+        return Ok(windows);
+    };
+    sk.shared().clamp_window(route.window);
+    Ok(route.limit(windows, mss))
 }
 
 /// Takes back what a failed [`open`] has done.
@@ -100,6 +114,8 @@ pub(crate) fn disconnect(sk: &mut Owned<'_>) -> Result {
     }
     discard_received(sk);
     sk.endpoint().get_mut().saved_syn = None;
+    // Without memory for that the next connection's route has the last word.
+    let _ = sk.endpoint().get_mut().heed(None);
     sk.reset_route();
     sk.clear_remote();
     sk.set_shutdown_mask(0);

@@ -179,7 +179,9 @@ impl AckPolicy {
         self.adapt(now, config, pace);
         let full = u32::from(self.peer_mss);
         let unacked = nxt.distance_from(self.last_sent);
-        if self.quick > 0 && !self.interactive {
+        if config.always_quick {
+            self.now();
+        } else if self.quick > 0 && !self.interactive {
             self.quick -= 1;
             // A request, or an answer: its reader soon says more than an acknowledgment would.
             if self.forbearing && has_reader && unacked < full && !self.is_now() {

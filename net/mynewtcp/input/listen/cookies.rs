@@ -50,9 +50,8 @@ fn hash_of(flow: &Flow) -> impl CookieHash + '_ {
 /// Answers a SYN with a cookie; nothing is remembered of it.
 pub(super) fn send(sk: &mut Locked<'_>, skb: &SkBuff, segment: &Segment) -> Result {
     let flow = key_of(sk, skb.rx().flow());
-    let parameters = parameters_for(sk, &flow)?;
+    let (parameters, tuned) = parameters_for(sk, &flow)?;
     let now = now();
-    let tuned = sk.endpoint().tuned.clone();
     let config = tuned.config();
     let mut half =
         HalfOpen::with_cookie(now, config, &parameters, segment, &hash_of(&flow)).ok_or(EINVAL)?;
@@ -81,8 +80,7 @@ pub(super) fn take(sk: &mut Locked<'_>, skb: &SkBuff, segment: &Segment) -> Opti
         return None;
     }
     let flow = key_of(sk, skb.rx().flow());
-    let parameters = parameters_for(sk, &flow).ok()?;
-    let tuned = sk.endpoint().tuned.clone();
+    let (parameters, tuned) = parameters_for(sk, &flow).ok()?;
     let hash = hash_of(&flow);
     let half = HalfOpen::from_cookie(now, tuned.config(), &parameters, segment, &hash);
     let Some(half) = half else {
@@ -90,5 +88,5 @@ pub(super) fn take(sk: &mut Locked<'_>, skb: &SkBuff, segment: &Segment) -> Opti
         return None;
     };
     note(sk, Event::SyncookiesRecv);
-    remember(sk, &flow, skb, half, parameters).ok()
+    remember(sk, &flow, skb, half, parameters, tuned).ok()
 }
