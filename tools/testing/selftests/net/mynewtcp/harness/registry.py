@@ -9,6 +9,10 @@ class Failure(AssertionError):
     """A check of a case did not hold."""
 
 
+class Stalled(Failure):
+    """The same, and the machine stood still meanwhile: the case deserves another attempt."""
+
+
 class Skip(Exception):
     """The case cannot say anything here, and why."""
 

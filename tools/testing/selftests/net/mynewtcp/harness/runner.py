@@ -15,12 +15,14 @@ from pathlib import Path
 from . import family as families
 from .context import Context
 from .kernel_log import KernelLog, splats
-from .registry import CASES, Failure, Skip
+from .registry import CASES, Failure, Skip, Stalled
 
 # What calibrate() takes on the machine that the time-outs were written on.
 REFERENCE_SECONDS = 0.030
 # The status by which kselftest knows that nothing could be tested.
 KSFT_SKIP = 4
+# Of a case while the machine stalls.
+ATTEMPTS = 3
 
 
 class TimedOut(Exception):
@@ -140,13 +142,18 @@ def explain(error, one, settings):
 def judge(one, settings, log):
     """("ok", "skip" or "fail", diagnostic lines) of one case."""
     log.new_lines()
-    verdict, lines = "ok", []
-    try:
-        attempt(one, settings)
-    except Skip as skip:
-        verdict, lines = "skip", [str(skip)]
-    except Exception as error:
-        verdict, lines = "fail", explain(error, one, settings)
+    for left in reversed(range(ATTEMPTS)):
+        verdict, lines = "ok", []
+        try:
+            attempt(one, settings)
+        except Skip as skip:
+            verdict, lines = "skip", [str(skip)]
+        except Exception as error:
+            verdict, lines = "fail", explain(error, one, settings)
+            if isinstance(error, Stalled) and left:
+                print(f"# once more: {error}", flush=True)
+                continue
+        break
     found = splats(log.new_lines())
     if found:
         verdict = "fail"
