@@ -140,6 +140,21 @@ impl State {
         }
     }
 
+    /// Leaves FIN-WAIT-2 by that edge; nothing happens in other states.
+    pub(crate) fn end_fin_wait_2(self, edge: impl FnOnce(FinWait2) -> Closed) -> Self {
+        match self {
+            Self::FinWait2(state) => Self::Closed(edge(state)),
+            Self::Closed(_)
+            | Self::SynSent(_)
+            | Self::SynReceived(_)
+            | Self::Established(_)
+            | Self::FinWait1(_)
+            | Self::CloseWait(_)
+            | Self::Closing(_)
+            | Self::LastAck(_) => self,
+        }
+    }
+
     /// The peer's FIN has arrived with everything in front of it. `until` is when
     /// to forget the connection if this was the last thing to come.
     pub(crate) fn on_fin(self, until: Instant) -> Self {

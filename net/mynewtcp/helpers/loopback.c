@@ -216,8 +216,7 @@ __newtcp void newtcp_loopback_cross(struct sock *sk, struct sk_buff *skb,
 	skb->csum_level = 0;
 	dst_hold(dst);
 	skb_dst_set(skb, dst);
-	memset(skb->cb, 0, max(sizeof(struct inet_skb_parm),
-			       sizeof(struct inet6_skb_parm)));
+	newtcp_skb_clear_ip_cb(skb);
 #if IS_ENABLED(CONFIG_IPV6)
 	if (v6) {
 		IP6CB(skb)->iif = ip6_dst_idev(dst)->dev->ifindex;

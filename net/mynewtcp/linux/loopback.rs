@@ -130,18 +130,20 @@ impl<E: Protocol> Owned<'_, E> {
     /// lock.
     #[inline]
     pub(crate) fn deliver_sent(&mut self) {
-        let outbox = self.take_outbox();
-        if !outbox.is_empty() {
-            deliver::<E>(outbox);
-        }
+        deliver::<E>(self.take_outbox());
     }
 }
 
 /// Delivers packets, and what is sent in answer to them. No spin lock of a socket may be held.
-pub(super) fn deliver<E: Protocol>(mut outbox: Outbox) {
-    if outbox.is_empty() {
-        return;
+#[inline]
+pub(super) fn deliver<E: Protocol>(outbox: Outbox) {
+    if !outbox.is_empty() {
+        deliver_all::<E>(outbox);
     }
+}
+
+#[inline(never)]
+fn deliver_all<E: Protocol>(mut outbox: Outbox) {
     // SAFETY: Paired.
     unsafe { b::newtcp_local_bh_disable() };
     let rcu = rcu::read_lock();

@@ -10,11 +10,9 @@ use crate::engine::connection::Connection;
 use crate::engine::counters::Counter;
 use crate::engine::error::ConnectionError;
 use crate::engine::send::persist::Attempt;
+use crate::engine::state::close::FinWait2;
 use crate::engine::state::handshake::Reset;
-use crate::engine::state::{
-    State,
-    StateName, //
-};
+use crate::engine::state::StateName;
 use crate::engine::time::Delta;
 use crate::engine::timers::Timer;
 
@@ -193,16 +191,6 @@ impl Connection {
     }
 
     fn on_fin_wait_2_timeout<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
-        self.transition(cx, |state| match state {
-            State::FinWait2(state) => State::Closed(state.on_timeout()),
-            State::Closed(_)
-            | State::SynSent(_)
-            | State::SynReceived(_)
-            | State::Established(_)
-            | State::FinWait1(_)
-            | State::CloseWait(_)
-            | State::Closing(_)
-            | State::LastAck(_) => state,
-        });
+        self.transition(cx, |state| state.end_fin_wait_2(FinWait2::on_timeout));
     }
 }

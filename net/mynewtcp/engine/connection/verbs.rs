@@ -216,16 +216,8 @@ impl Connection {
             return true;
         }
         let until = cx.now.after(cx.config.fin_timeout);
-        self.transition(cx, |state| match state {
-            State::FinWait2(state) => State::Closed(state.on_retire(until)),
-            State::Closed(_)
-            | State::SynSent(_)
-            | State::SynReceived(_)
-            | State::Established(_)
-            | State::FinWait1(_)
-            | State::CloseWait(_)
-            | State::Closing(_)
-            | State::LastAck(_) => state,
+        self.transition(cx, |state| {
+            state.end_fin_wait_2(|state| state.on_retire(until))
         });
         false
     }

@@ -307,14 +307,19 @@ mod tests {
             .as_received(Ports { src: 1, dst: 2 })
     }
 
+    fn acknowledgment(tw: &mut TimeWait, at: Instant, segment: &Segment) -> Transmit {
+        match tw.on_segment(at, &CONFIG, segment) {
+            TimeWaitVerdict::Ack(ack) => ack,
+            other => panic!("no acknowledgment but {other:?}"),
+        }
+    }
+
     #[test]
     fn fin_again_is_acknowledged_and_restarts_the_wait() {
         let mut tw = time_wait();
         let later = NOW.after(Delta::from_secs(10));
         let fin = segment(899, Some(500), Control::Fin);
-        let TimeWaitVerdict::Ack(ack) = tw.on_segment(later, &CONFIG, &fin) else {
-            panic!("no acknowledgment");
-        };
+        let ack = acknowledgment(&mut tw, later, &fin);
         assert_eq!(
             (ack.seq, ack.ack),
             (SeqNum::new(500), Some(SeqNum::new(900)))
@@ -342,9 +347,7 @@ mod tests {
         assert_eq!(tw.on_segment(later, &CONFIG, &empty), TimeWaitVerdict::Drop);
         assert!(tw.awaits_fin());
         let fin = segment(900, Some(500), Control::Fin);
-        let TimeWaitVerdict::Ack(ack) = tw.on_segment(later, &CONFIG, &fin) else {
-            panic!("no acknowledgment");
-        };
+        let ack = acknowledgment(&mut tw, later, &fin);
         assert_eq!(
             (ack.seq, ack.ack),
             (SeqNum::new(500), Some(SeqNum::new(901)))

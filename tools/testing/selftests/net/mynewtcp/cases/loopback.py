@@ -4,7 +4,6 @@
 import contextlib
 import os
 import socket
-import struct
 import subprocess
 import tempfile
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 from harness import knobs, tools
 from harness.cgroup import answer, group
 from harness.context import pattern, receive_exactly
+from harness.forge import ones_complement
 from harness.registry import Skip, case, check, check_equal
 
 HERE = {4: "127.0.0.1", 6: "::1"}
@@ -342,21 +342,13 @@ def loopback_headers_are_whole(context):
         syn = bytearray(server.getsockopt(socket.IPPROTO_TCP, tcp_saved_syn, 256))
         # Identification with the sum over it, or the flow label, are different each time.
         if context.version == 4:
-            check_equal(internet_sum(syn[14:34]), 0xffff, "the sum of the IP header")
+            check_equal(ones_complement(syn[14:34]), 0xffff, "the sum of the IP header")
             syn[18:20] = syn[24:26] = bytes(2)
             kept.append(bytes(syn[:34]))
         else:
             syn[15:18] = bytes(3)
             kept.append(bytes(syn[:54]))
     check_equal(kept[0].hex(), kept[1].hex(), "link and IP header of the SYN")
-
-
-def internet_sum(data):
-    """The one's complement sum."""
-    total = sum(struct.unpack(f">{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return total
 
 
 @case(timeout=120)

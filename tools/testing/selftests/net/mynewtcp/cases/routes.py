@@ -2,17 +2,18 @@
 """What is noted of a route counts for the connections that take it."""
 
 import socket
-import struct
 
+from cases import congestion
 from cases.congestion import algorithm, choose
 from cases.reading import drained
+from cases.receiving import RCV_WND, info
 from harness.context import receive_exactly
 from harness.knobs import counters, set_knob
 from harness.registry import case, check, check_equal
 
 WINDOW_CLAMP = 10
 # Where struct tcp_info has them.
-OPTIONS, RTO, SND_SSTHRESH, SND_CWND, REORDERING, RCV_WND = 5, 8, 76, 80, 88, 232
+OPTIONS, RTO, SND_SSTHRESH, SND_CWND, REORDERING = 5, 8, 76, 80, 88
 USES_ECN = 8
 NOTED = ("initcwnd 4 initrwnd 6 window 30000 ssthresh 7 reordering 9 rto_min 700ms "
          "congctl reno features ecn")
@@ -28,22 +29,18 @@ def note(context, side, metrics):
 
 def check_noted(context, sock, initiates):
     """The connection is as NOTED says."""
-    raw = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-
-    def told(offset):
-        return struct.unpack_from("=I", raw, offset)[0]
-
-    check_equal(told(SND_CWND), 4, "the congestion window, segments")
-    check(told(RTO) >= 700_000, f"a time-out of {told(RTO)} us")
-    check(told(RCV_WND) <= 6 * LARGEST_MSS, f"a first window of {told(RCV_WND)} bytes")
+    check_equal(info(sock, SND_CWND), 4, "the congestion window, segments")
+    timeout, window = info(sock, RTO), info(sock, RCV_WND)
+    check(timeout >= 700_000, f"a time-out of {timeout} us")
+    check(window <= 6 * LARGEST_MSS, f"a first window of {window} bytes")
     check_equal(algorithm(sock), "reno", "congestion control")
     check_equal(sock.getsockopt(socket.IPPROTO_TCP, WINDOW_CLAMP), 30_000, "the largest window")
     if initiates:
-        check(raw[OPTIONS] & USES_ECN, "no explicit congestion notification")
+        check(congestion.info(sock)[OPTIONS] & USES_ECN, "no explicit congestion notification")
     if context.family.name != "tcp":
         # TCP asks its cache for these, which knows the peer only after the first connection.
-        check_equal(told(SND_SSTHRESH), 7, "the slow start threshold, segments")
-        check_equal(told(REORDERING), 9, "reordering, segments")
+        check_equal(info(sock, SND_SSTHRESH), 7, "the slow start threshold, segments")
+        check_equal(info(sock, REORDERING), 9, "reordering, segments")
 
 
 @case()
