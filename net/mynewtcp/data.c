@@ -12,6 +12,7 @@ atomic_long_t newtcp_memory_allocated ____cacheline_aligned_in_smp;
 unsigned long newtcp_memory_pressure __read_mostly;
 long newtcp_sysctl_mem[3] __read_mostly;
 struct percpu_counter newtcp_sockets_allocated ____cacheline_aligned_in_smp;
+struct kmem_cache *newtcp_residents __read_mostly;
 
 int newtcp_fail_step;
 

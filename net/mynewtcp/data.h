@@ -5,6 +5,7 @@
 #include <linux/atomic.h>
 #include <linux/percpu.h>
 #include <linux/percpu_counter.h>
+#include <linux/slab.h>
 
 /* Pages charged to NEW_TCP on this CPU and not yet in the global sum. */
 DECLARE_PER_CPU(int, newtcp_memory_per_cpu_fw_alloc);
@@ -20,6 +21,9 @@ extern long newtcp_sysctl_mem[3];
 
 /* How many NEW_TCP sockets exist. */
 extern struct percpu_counter newtcp_sockets_allocated;
+
+/* Where the connections of NEW_TCP sockets live. */
+extern struct kmem_cache *newtcp_residents;
 
 /* The step of the start-up that is to fail, 0 for none. */
 extern int newtcp_fail_step;

@@ -32,7 +32,10 @@ use crate::engine::listener::{
 };
 use crate::engine::time::Instant;
 use crate::linux;
-use crate::linux::resident::Resident;
+use crate::linux::resident::{
+    Patience,
+    Resident, //
+};
 use crate::mib::{
     self,
     Namespace, //
@@ -362,7 +365,7 @@ pub(crate) struct Endpoint {
     /// Accepting connections. Then there is no connection.
     pub(crate) listens: bool,
     /// The connection, in whatever state.
-    pub(crate) connection: Resident<Connection>,
+    pub(crate) connection: Resident<Self>,
     /// The values that count for this socket.
     pub(crate) tuned: Arc<Tuned>,
     pub(crate) switches: Switches,
@@ -442,9 +445,14 @@ impl Endpoint {
 
     /// Makes the connection, in CLOSED.
     #[inline(never)]
-    pub(crate) fn begin(&mut self, parameters: &Parameters) {
+    pub(crate) fn begin(
+        &mut self,
+        parameters: &Parameters,
+        patience: Patience,
+    ) -> kernel::error::Result<&mut Connection> {
         let config = self.tuned.config();
-        self.connection.fill(Connection::new(config, parameters));
+        self.connection
+            .fill(patience, || Connection::new(config, parameters))
     }
 
     /// Heeds what the route of a new connection wants.

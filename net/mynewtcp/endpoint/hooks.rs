@@ -23,6 +23,7 @@ use crate::endpoint::{
     TimeWaitRef,
     Waiting, //
 };
+use crate::engine::connection::Connection;
 use crate::icmp;
 use crate::input;
 use crate::linux::addr::SocketAddr;
@@ -76,6 +77,7 @@ fn notsent_lowat(sk: &Sock) -> u32 {
 
 impl Protocol for Endpoint {
     type Shared = Shared;
+    type Resident = Connection;
     type Request = Request;
     type TimeWait = Waiting;
     type Net = PerNet;

@@ -1,6 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The beginning of a socket, by socket(2) or by a listener, and its end. */
 
+/* What a socket has while it is connected: an object of a cache of its own. */
+
+__newtcp bool newtcp_residents_create(unsigned int size)
+{
+	newtcp_residents = kmem_cache_create("NEW_TCP_connection", size, 0,
+					     SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT,
+					     NULL);
+	return newtcp_residents;
+}
+
+__newtcp void newtcp_residents_destroy(void)
+{
+	kmem_cache_destroy(newtcp_residents);
+}
+
+__newtcp void *newtcp_resident_alloc(gfp_t gfp)
+{
+	return kmem_cache_alloc(newtcp_residents, gfp);
+}
+
+__newtcp void newtcp_resident_free(void *resident)
+{
+	kmem_cache_free(newtcp_residents, resident);
+}
+
 __newtcp void newtcp_socket_init(struct socket *sock,
 				 const struct proto_ops *ops)
 {

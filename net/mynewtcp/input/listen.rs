@@ -54,6 +54,7 @@ use crate::input::{
 };
 use crate::linux::addr::Flow;
 use crate::linux::demux::Entry;
+use crate::linux::resident::Patience;
 use crate::linux::rx;
 use crate::linux::skb::{
     reason,
@@ -523,12 +524,16 @@ fn connect_child(
         segment,
         now,
     } = *born;
+    let (ctx, endpoint) = child.split();
+    let endpoint = endpoint.get_mut();
+    heed_route(ctx.shared(), endpoint, request);
+    // What may fail comes first: after the promotion the peer's next segment finds no half-open
+    // connection to try again with.
+    endpoint.begin(&half_open.parameters(parameters), Patience::None)?;
     demux::ports::inherit(listener, child)?;
     demux::promote(request, child)?;
     let (ctx, endpoint) = child.split();
     let endpoint = endpoint.get_mut();
-    heed_route(ctx.shared(), endpoint, request);
-    endpoint.begin(&half_open.parameters(parameters));
     let mut shell = EndpointShell {
         queues: ctx.queues(),
         namespace: &endpoint.namespace,

@@ -15,6 +15,7 @@ use super::{
         IP_PROTOCOL, //
     },
     random,
+    resident::Cache,
     statics::Statics, //
 };
 use kernel::{
@@ -36,7 +37,10 @@ enum Undo<E: Protocol> {
     #[cfg(CONFIG_MY_NEWTCP_DIAG)]
     Diag(&'static Statics<E>),
     Family,
-    Tables(#[allow(dead_code, reason = "dropping it is its use")] Tables),
+    Tables(
+        #[allow(dead_code, reason = "dropping it is its use")] Tables,
+        #[allow(dead_code, reason = "dropping it is its use")] Cache<E>,
+    ),
 }
 
 impl<E: Protocol> Drop for Undo<E> {
@@ -49,7 +53,7 @@ impl<E: Protocol> Drop for Undo<E> {
                 }
                 Self::Proto(s) => b::proto_unregister(s.proto.get()),
                 Self::PerNet(s) => b::unregister_pernet_subsys(s.pernet.get()),
-                Self::Tables(_) => {}
+                Self::Tables(..) => {}
                 Self::Offload4(s) => {
                     b::inet_del_offload(s.offload4.get(), IP_PROTOCOL);
                 }
@@ -117,7 +121,7 @@ impl<E: Protocol> Registration<E> {
             run: |s| {
                 let tables = Tables::new(memory::usable_pages())?;
                 s.ports.init()?;
-                Ok(Undo::Tables(tables))
+                Ok(Undo::Tables(tables, Cache::new()?))
             },
         },
         Step {

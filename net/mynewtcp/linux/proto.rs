@@ -59,6 +59,8 @@ const NAME: &[u8] = b"NEW_TCP";
 pub(crate) trait Protocol: Send + Sized + Unpin + 'static {
     /// The part of a socket that needs no lock: atomics.
     type Shared: Default + Send + Sync;
+    /// What a socket has while it is connected.
+    type Resident: Send;
     /// What a half-open connection carries.
     type Request: Send + 'static;
     /// What a connection in TIME-WAIT carries.
@@ -256,7 +258,7 @@ pub(super) const fn table<E: Protocol>() -> b::proto {
     // A write to a socket that is not connected is an error, not a reason to bind it.
     proto.no_autobind = true;
     // Every socket pays for what we add to the C stack's part.
-    const { assert!(NewtcpSock::<E>::OWN <= 1_504) };
+    const { assert!(NewtcpSock::<E>::OWN <= 424) };
     proto.obj_size = size_of::<NewtcpSock<E>>() as u32;
     proto.ipv6_pinfo_offset = offset_of!(NewtcpSock<E>, inet6) as u32;
     proto

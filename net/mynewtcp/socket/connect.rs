@@ -26,6 +26,7 @@ use crate::error;
 use crate::input::listen::wished_mss;
 use crate::linux::addr::SocketAddr;
 use crate::linux::compat::prelude::*;
+use crate::linux::resident::Patience;
 use crate::linux::sock::SockFlag;
 use crate::linux::state;
 use crate::memory::windows_of;
@@ -63,7 +64,9 @@ fn open(sk: &mut Owned<'_>) -> Result {
     if let Some(floor) = iss_floor {
         parameters.iss = parameters.iss.latest(floor);
     }
-    sk.endpoint().get_mut().begin(&parameters);
+    sk.endpoint()
+        .get_mut()
+        .begin(&parameters, Patience::MaySleep)?;
     let now = now();
     options::apply(sk, now);
     with_connection_at(sk, now, |connection, cx| connection.connect(cx))
