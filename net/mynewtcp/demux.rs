@@ -27,7 +27,8 @@ use crate::linux::demux::{
     self,
     Asking,
     Demux,
-    Entry, //
+    Entry,
+    FlowHash, //
 };
 use crate::linux::mini::Mini;
 use crate::linux::rx::Rx;
@@ -65,16 +66,17 @@ pub(crate) fn lookup_listener(flow: &Flow, skb: &mut SkBuff, header_len: u8) -> 
 }
 
 /// Puts a half-open connection into the table, unless the security policy objects to `skb`, the
-/// SYN that it comes from.
+/// SYN that it comes from. The hash of `flow` may be known.
 pub(crate) fn enter_request(
     flow: &Flow,
     ctx: &mut Ctx<'_>,
     skb: &SkBuff,
+    hash: Option<FlowHash>,
     request: Request,
 ) -> Result<RequestRef> {
     let mini = Mini::new(ctx.net(), *flow, request)?;
     ctx.may_connect(skb, &mini)?;
-    tables().insert_request(&mini)?;
+    tables().insert_request(&mini, hash)?;
     Ok(mini)
 }
 

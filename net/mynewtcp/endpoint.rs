@@ -36,6 +36,7 @@ use crate::linux::resident::{
     Patience,
     Resident, //
 };
+use crate::linux::route::KeptRoute;
 use crate::mib::{
     self,
     Namespace, //
@@ -512,6 +513,8 @@ pub(crate) struct Request {
     pub(crate) slot: Option<Slot>,
     /// The SYN, if the listener wants to have it kept.
     pub(crate) saved_syn: Option<SavedSyn>,
+    /// The route for its socket, if one is known.
+    pub(crate) route: Option<KeptRoute>,
 }
 
 impl Request {

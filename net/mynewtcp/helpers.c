@@ -87,6 +87,7 @@
 #include "helpers/life.c"
 #include "helpers/skb.c"
 #include "helpers/payload.c"
+#include "helpers/route.c"
 #include "helpers/ip.c"
 #include "helpers/loopback.c"
 #include "helpers/icmp.c"

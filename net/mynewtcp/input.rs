@@ -161,7 +161,9 @@ fn to_listener(mut skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Se
         Some(listener) => {
             hand_over(&listener, skb, rx, namespace, segment, |sk, skb| {
                 match sk.endpoint().role() {
-                    Role::Listening => listen::receive_new(sk, skb, segment),
+                    Role::Listening => {
+                        listen::receive_new(sk, skb, segment, rx.flow_hash());
+                    }
                     Role::Connected | Role::Closed => take(sk, skb, segment),
                 }
             });

@@ -10,6 +10,22 @@
 #include <net/sch_generic.h>
 #include <trace/events/net.h>
 
+/* IP would hand packets of the socket on this route to the loopback device and
+ * that one back to IP, as they are. Under RCU.
+ */
+__newtcp bool newtcp_loopback_leads4(const struct sock *sk,
+				     const struct dst_entry *dst)
+{
+	if (dst->input != ip_local_deliver || dst->output != ip_output ||
+	    rcu_access_pointer(inet_sk(sk)->inet_opt))
+		return false;
+#ifdef CONFIG_IP_ROUTE_CLASSID
+	if (dst->tclassid)
+		return false;
+#endif
+	return dst_dev_rcu(dst) == sock_net(sk)->loopback_dev;
+}
+
 /* The route of the socket, if IP would hand its packets to the loopback device
  * and that one back to IP, as they are. Under RCU.
  */
@@ -30,14 +46,7 @@ __newtcp struct dst_entry *newtcp_loopback_route(struct sock *sk, bool v6)
 	}
 #endif
 	dst = __sk_dst_check(sk, 0);
-	if (!dst || dst->input != ip_local_deliver ||
-	    dst->output != ip_output || rcu_access_pointer(inet_sk(sk)->inet_opt))
-		return NULL;
-#ifdef CONFIG_IP_ROUTE_CLASSID
-	if (dst->tclassid)
-		return NULL;
-#endif
-	return dst_dev_rcu(dst) == sock_net(sk)->loopback_dev ? dst : NULL;
+	return dst && newtcp_loopback_leads4(sk, dst) ? dst : NULL;
 }
 
 #ifdef CONFIG_NETFILTER
@@ -129,31 +138,66 @@ __newtcp bool newtcp_loopback_fits(const struct sk_buff *skb,
 		(skb_is_gso(skb) || skb->len + header <= dst_mtu(dst));
 }
 
+/* Room for IP's header, with what is the same in all of the socket. */
+__newtcp struct iphdr *newtcp_loopback_push4(const struct inet_sock *inet,
+					     struct sk_buff *skb,
+					     struct dst_entry *dst)
+{
+	const int ttl = READ_ONCE(inet->uc_ttl);
+	struct iphdr *iph = __skb_push(skb, sizeof(*iph));
+
+	skb_reset_network_header(skb);
+	iph->version = 4;
+	iph->ihl = sizeof(*iph) / 4;
+	iph->ttl = ttl < 0 ? ip4_dst_hoplimit(dst) : ttl;
+	iph->protocol = inet->sk.sk_protocol;
+	iph_set_totlen(iph, skb->len);
+	return iph;
+}
+
+__newtcp void newtcp_loopback_finish4(const struct sock *sk,
+				      struct sk_buff *skb, struct iphdr *iph)
+{
+	struct net *net = sock_net(sk);
+
+	ip_send_check(iph);
+	skb->protocol = htons(ETH_P_IP);
+	IP_INC_STATS(net, IPSTATS_MIB_OUTREQUESTS);
+	IP_UPD_PO_STATS(net, IPSTATS_MIB_OUT, skb->len);
+}
+
 __newtcp void newtcp_loopback_header4(struct sock *sk, struct sk_buff *skb,
 				      struct dst_entry *dst)
 {
 	const struct inet_sock *inet = inet_sk(sk);
 	const struct flowi4 *fl4 = &inet->cork.fl.u.ip4;
-	const int ttl = READ_ONCE(inet->uc_ttl);
-	struct net *net = sock_net(sk);
 	struct iphdr *iph;
 
-	iph = __skb_push(skb, sizeof(*iph));
-	skb_reset_network_header(skb);
-	iph->version = 4;
-	iph->ihl = sizeof(*iph) / 4;
+	iph = newtcp_loopback_push4(inet, skb, dst);
 	iph->tos = READ_ONCE(inet->tos);
 	iph->frag_off = ip_dont_fragment(sk, dst) ? htons(IP_DF) : 0;
-	iph->ttl = ttl < 0 ? ip4_dst_hoplimit(dst) : ttl;
-	iph->protocol = sk->sk_protocol;
 	iph->saddr = fl4->saddr;
 	iph->daddr = fl4->daddr;
-	iph_set_totlen(iph, skb->len);
-	ip_select_ident_segs(net, skb, sk, skb_shinfo(skb)->gso_segs ?: 1);
-	ip_send_check(iph);
-	skb->protocol = htons(ETH_P_IP);
-	IP_INC_STATS(net, IPSTATS_MIB_OUTREQUESTS);
-	IP_UPD_PO_STATS(net, IPSTATS_MIB_OUT, skb->len);
+	ip_select_ident_segs(sock_net(sk), skb, sk,
+			     skb_shinfo(skb)->gso_segs ?: 1);
+	newtcp_loopback_finish4(sk, skb, iph);
+}
+
+/* The same for a listener's answer to a SYN, as ip_build_and_send_pkt() writes
+ * it: too small to be cut.
+ */
+__newtcp void newtcp_loopback_synack4(struct sock *sk, struct sk_buff *skb,
+				      struct dst_entry *dst, u32 saddr,
+				      u32 daddr, u8 tos)
+{
+	struct iphdr *iph = newtcp_loopback_push4(inet_sk(sk), skb, dst);
+
+	iph->tos = tos;
+	iph->frag_off = htons(IP_DF);
+	iph->saddr = (__force __be32)saddr;
+	iph->daddr = (__force __be32)daddr;
+	iph->id = 0;
+	newtcp_loopback_finish4(sk, skb, iph);
 }
 
 __newtcp void newtcp_loopback_header6(struct sock *sk, struct sk_buff *skb,

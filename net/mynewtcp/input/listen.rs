@@ -2,26 +2,23 @@
 
 //! Segments for a listener, whose lock is held: SYNs make half-open connections, the
 //! acknowledgments of our SYN-ACKs turn those into sockets that wait to be accepted. With too
-//! many of them SYNs are answered and forgotten: `cookies`.
+//! many of them SYNs are answered and forgotten.
+//!
+//! - [`syn`]: what becomes of a SYN;
+//! - [`cookies`]: those that are forgotten.
 
 use kernel::prelude::*;
-use kernel::sync::Arc;
 
 use crate::demux;
 use crate::endpoint::shell::EndpointShell;
 use crate::endpoint::{
-    mss_of_mtu,
     now,
-    parameters_of,
     superpacket_payload,
     Endpoint,
     Locked,
     Request,
     RequestRef,
-    SaveSyn,
-    SavedSyn,
     Shared,
-    Slot,
     Sock,
     SockRef,
     TimeWaitRef, //
@@ -37,10 +34,7 @@ use crate::engine::listener::{
     HalfOpenVerdict,
     TimeWaitVerdict, //
 };
-use crate::engine::seq::{
-    Mss,
-    SeqNum, //
-};
+use crate::engine::seq::Mss;
 use crate::engine::time::Instant;
 use crate::engine::wire::{
     Control,
@@ -52,8 +46,10 @@ use crate::input::{
     time_wait,
     to_connection, //
 };
-use crate::linux::addr::Flow;
-use crate::linux::demux::Entry;
+use crate::linux::demux::{
+    Entry,
+    FlowHash, //
+};
 use crate::linux::resident::Patience;
 use crate::linux::rx;
 use crate::linux::skb::{
@@ -61,18 +57,16 @@ use crate::linux::skb::{
     SkBuff, //
 };
 use crate::linux::state;
-use crate::memory::windows_of;
 use crate::mib::Event;
 use crate::output::{
     ports_of,
     Header, //
 };
-use crate::tuning::{
-    RouteWishes,
-    Tuned, //
-};
 
 mod cookies;
+mod syn;
+
+use syn::on_syn;
 
 /// The listener that a half-open connection is for, if it still accepts connections.
 pub(crate) fn listener_of(request: &RequestRef) -> Option<SockRef> {
@@ -98,10 +92,16 @@ pub(crate) fn receive_for(
 
 /// A segment that belongs to nothing in the table has reached the listener at once. If it is a
 /// SYN there is no need to look again: should another have been faster, the table says so.
+/// The hash of its flow may be known.
 #[inline(never)]
-pub(crate) fn receive_new(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
+pub(crate) fn receive_new(
+    sk: &mut Locked<'_>,
+    skb: SkBuff,
+    segment: &Segment,
+    hash: Option<FlowHash>,
+) {
     if segment.control == Control::Syn && segment.ack.is_none() {
-        on_syn(sk, skb, segment, None);
+        on_syn(sk, skb, segment, hash, None);
     } else {
         receive(sk, skb, segment);
     }
@@ -116,7 +116,7 @@ pub(crate) fn receive(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
         Some(Entry::TimeWait(waiting)) => match verdict_again(sk, &waiting, segment) {
             TimeWaitVerdict::Reuse { iss_floor } => {
                 demux::kill_time_wait(&waiting);
-                on_syn(sk, skb, segment, Some(iss_floor));
+                on_syn(sk, skb, segment, None, Some(iss_floor));
             }
             TimeWaitVerdict::Forget => {
                 demux::kill_time_wait(&waiting);
@@ -136,7 +136,7 @@ pub(crate) fn receive(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
                 note(sk, Event::BacklogDrop);
             }
         }
-        None => on_syn(sk, skb, segment, None),
+        None => on_syn(sk, skb, segment, None, None),
     }
 }
 
@@ -146,69 +146,6 @@ fn verdict_again(sk: &mut Locked<'_>, waiting: &TimeWaitRef, segment: &Segment) 
 
 fn note(sk: &mut Locked<'_>, event: Event) {
     sk.endpoint().namespace.note(event);
-}
-
-/// There are as many half-open connections as there may be.
-fn is_syn_queue_full(sk: &mut Locked<'_>) -> bool {
-    let half_open = sk.shared().half_open();
-    let most = sk.endpoint().get_mut().values().config.max_syn_backlog;
-    half_open > sk.shared().backlog() || half_open >= most
-}
-
-/// What to do about a SYN.
-enum Admission {
-    /// Remember it.
-    Remember,
-    /// Answer it and forget it.
-    Cookie,
-    /// Drop it.
-    Refuse,
-}
-
-/// Decides what a SYN is worth. One that takes the place of an old connection is no flood.
-fn admission(sk: &mut Locked<'_>, replaces: bool) -> Admission {
-    let syncookies = sk.endpoint().get_mut().values().config.syncookies;
-    let is_full = !replaces && is_syn_queue_full(sk);
-    if is_full {
-        tell_of_flood(sk, syncookies != cookies::NEVER);
-        note(
-            sk,
-            match syncookies {
-                cookies::NEVER => Event::ReqQFullDrop,
-                _ => Event::ReqQFullDoCookies,
-            },
-        );
-    }
-    if is_full && syncookies == cookies::NEVER {
-        return Admission::Refuse;
-    }
-    if sk.shared().is_accept_queue_full() {
-        note(sk, Event::ListenOverflows);
-        return Admission::Refuse;
-    }
-    if is_full || (syncookies == cookies::ALWAYS && !replaces) {
-        Admission::Cookie
-    } else {
-        Admission::Remember
-    }
-}
-
-fn tell_of_flood(sk: &mut Locked<'_>, sends_cookies: bool) {
-    if sk.shared().tell_of_flood() {
-        kernel::pr_info!(
-            "port {}: {} half-open connections, the limit is {} (listen's backlog) or {} \
-             (net.mynewtcp.max_syn_backlog): {}\n",
-            sk.local().port,
-            sk.shared().half_open(),
-            sk.shared().backlog(),
-            sk.endpoint().tuned.config().max_syn_backlog,
-            if sends_cookies {
-                "sending cookies"
-            } else {
-                "dropping SYNs"
-            }
-        );
-    }
 }
 
 /// A segment that opens no connection, unless it completes a handshake that was forgotten. A
@@ -234,112 +171,6 @@ fn answer_with_reset(sk: &mut Locked<'_>, skb: &SkBuff, segment: &Segment) {
     let rx = skb.rx();
     if rx.may_reply(skb) {
         reset(skb, &rx, &namespace, segment);
-    }
-}
-
-fn on_syn(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment, iss_floor: Option<SeqNum>) {
-    if segment.control != Control::Syn || segment.ack.is_some() {
-        refuse(sk, skb, segment);
-        return;
-    }
-    let done = match admission(sk, iss_floor.is_some()) {
-        Admission::Remember => admit(sk, &skb, segment, iss_floor),
-        Admission::Cookie => cookies::send(sk, &skb, segment),
-        Admission::Refuse => {
-            note(sk, Event::ListenDrops);
-            skb.drop_with(reason::LISTEN_OVERFLOW);
-            return;
-        }
-    };
-    if done.is_err() {
-        note(sk, Event::ListenDrops);
-        skb.drop_with(reason::NOT_SPECIFIED);
-    } else {
-        skb.consume();
-    }
-}
-
-/// Makes a half-open connection of a SYN and answers it.
-fn admit(
-    sk: &mut Locked<'_>,
-    skb: &SkBuff,
-    segment: &Segment,
-    iss_floor: Option<SeqNum>,
-) -> Result {
-    let flow = key_of(sk, skb.rx().flow());
-    let (mut parameters, tuned) = parameters_for(sk, &flow)?;
-    if let Some(floor) = iss_floor {
-        parameters.iss = parameters.iss.latest(floor);
-    }
-    let now = now();
-    let half_open = HalfOpen::on_syn(now, tuned.config(), &parameters, segment);
-    let half_open = half_open.ok_or(EINVAL)?;
-    let request = remember(sk, &flow, skb, half_open, parameters, tuned)?;
-    let wish = sk.endpoint().switches.save_syn;
-    if wish != SaveSyn::No {
-        request.lock().saved_syn = save_syn(skb, wish);
-    }
-    answer(sk, &request, now);
-    Ok(())
-}
-
-/// The headers of a SYN. Without memory for them there is nothing to read later, as with a SYN
-/// that was answered with a cookie.
-fn save_syn(skb: &SkBuff, wish: SaveSyn) -> Option<SavedSyn> {
-    let headers = skb.headers(wish == SaveSyn::FromLink)?;
-    let mut saved = KVec::with_capacity(headers.len(), GFP_ATOMIC).ok()?;
-    saved.extend_from_slice(headers, GFP_ATOMIC).ok()?;
-    KBox::new(saved, GFP_ATOMIC).ok()
-}
-
-/// What a connection to the far end of `flow` is born with, and what it is tuned with: as the
-/// listener, unless the route wants something.
-fn parameters_for(sk: &mut Locked<'_>, flow: &Flow) -> Result<(Parameters, Arc<Tuned>)> {
-    let route = sk.route_to(flow)?;
-    let wishes = route.metrics.as_ref().map(RouteWishes::of);
-    let path_mss = wished_mss(sk, mss_of_mtu(route.mtu, route.header_len));
-    let advertised = wished_mss(sk, mss_of_mtu(route.advertised_mtu, route.header_len));
-    let mut windows = windows_of(sk);
-    let endpoint = sk.endpoint();
-    let mut tuned = endpoint.tuned.clone();
-    if let Some(wishes) = wishes {
-        windows = wishes.limit(windows, advertised);
-        endpoint.namespace.tuning.heed(&mut tuned, Some(wishes))?;
-    }
-    let size = route.gso_max_size;
-    let parameters = parameters_of(flow, path_mss, advertised, size, windows);
-    Ok((parameters, tuned))
-}
-
-/// Puts a half-open connection of this listener into the table.
-fn remember(
-    sk: &mut Locked<'_>,
-    flow: &Flow,
-    skb: &SkBuff,
-    half_open: HalfOpen,
-    parameters: Parameters,
-    tuned: Arc<Tuned>,
-) -> Result<RequestRef> {
-    let (ctx, _) = sk.split();
-    let request = Request {
-        half_open,
-        parameters,
-        tuned,
-        slot: Some(Slot::new(ctx.sock_ref())),
-        saved_syn: None,
-    };
-    demux::enter_request(flow, ctx, skb, request)
-}
-
-/// The key of a half-open connection: as with sockets, the interface is part of it only where
-/// the listener or the addresses are tied to one.
-fn key_of(sk: &Sock, flow: Flow) -> Flow {
-    if flow.laddr.is_link_local() || flow.raddr.is_link_local() {
-        return flow;
-    }
-    Flow {
-        ifindex: sk.bound_ifindex(),
-        ..flow
     }
 }
 
@@ -444,12 +275,12 @@ fn promote(
         skb.drop_with(reason::LISTEN_OVERFLOW);
         return;
     }
-    let (half_open, mut parameters) = {
-        let guard = request.lock();
-        (guard.half_open, guard.parameters)
+    let (half_open, mut parameters, route) = {
+        let mut guard = request.lock();
+        (guard.half_open, guard.parameters, guard.route.take())
     };
     let (ctx, endpoint) = sk.split();
-    let Ok(mut child) = ctx.clone_child(request, &skb, endpoint.child()) else {
+    let Ok(mut child) = ctx.clone_child(request, &skb, endpoint.child(), route) else {
         note(sk, Event::ListenDrops);
         skb.drop_with(reason::NOT_SPECIFIED);
         return;
@@ -566,6 +397,7 @@ pub(crate) fn on_timer(request: &RequestRef) {
             slot,
             parameters: _,
             saved_syn: _,
+            route: _,
         } = &mut *guard;
         let (shared, config) = (listener.shared(), tuned.config());
         let backlog = shared.backlog().min(config.max_syn_backlog);

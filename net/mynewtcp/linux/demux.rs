@@ -190,6 +190,12 @@ impl FlowHash {
         (link.place() == Place::Connections).then(|| Self(link.hash()))
     }
 
+    /// The same of a half-open connection.
+    pub(super) fn of_request<E: Protocol>(mini: &Mini<E, E::Request>) -> Option<Self> {
+        let link = &mini.head().link;
+        (link.place() == Place::Connections).then(|| Self(link.hash()))
+    }
+
     /// To be kept where only this floor writes.
     pub(super) fn bits(self) -> u32 {
         self.0
@@ -264,12 +270,16 @@ impl<E: Protocol> Demux<E> {
         Ok(())
     }
 
-    /// Enters a half-open connection under its flow.
+    /// Enters a half-open connection under its flow, whose hash may be known.
     ///
     /// # Errors
     ///
     /// `EEXIST` if there is such a connection already.
-    pub(crate) fn insert_request(&self, mini: &MiniRef<E, E::Request>) -> Result {
+    pub(crate) fn insert_request(
+        &self,
+        mini: &MiniRef<E, E::Request>,
+        hash: Option<FlowHash>,
+    ) -> Result {
         let head = mini.head();
         // Any device may bring the next segment, unless the addresses mean something on one
         // device only.
@@ -277,7 +287,7 @@ impl<E: Protocol> Demux<E> {
         if !flow.laddr.is_link_local() && !flow.raddr.is_link_local() {
             flow.ifindex = 0;
         }
-        let hash = flow.hash();
+        let hash = hash.map_or_else(|| flow.hash(), |hash| hash.0);
         let mut bucket = CONNECTIONS.lock(hash).ok_or(ENOMEM)?;
         if head.link.is_listed() || bucket.iter().any(|other| other.matches(&flow)) {
             return Err(EEXIST);

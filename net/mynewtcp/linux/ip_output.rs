@@ -10,9 +10,12 @@ use super::{
     addr::Flow,
     bindings as b,
     compat::prelude::*,
+    demux::FlowHash,
+    mini::Mini,
     net::Net,
     netns,
     proto::Protocol,
+    route::KeptRoute,
     skb::{
         self,
         SkBuff, //
@@ -99,9 +102,32 @@ impl<E: Protocol> Ctx<'_, E> {
     }
 }
 
+impl<E: Protocol> Ctx<'_, E> {
+    /// As [`Mini::transmit`], by a listener that has just found `route` for the request: to this
+    /// host it goes the short way if it can.
+    pub(crate) fn answer_syn(
+        &mut self,
+        request: &Mini<E, E::Request>,
+        route: &KeptRoute,
+        header: &[u8],
+        ecn: u8,
+    ) -> Result {
+        let (flow, manner) = (request.flow(), request.manner(self, ecn));
+        let skb = with_header(header)?;
+        let skb = match FlowHash::of_request(request) {
+            Some(hash) => self.answer_on_short_way(skb, flow, hash, route, manner.tos),
+            None => Some(skb),
+        };
+        match skb {
+            Some(skb) => send_built(self.net(), self.as_raw(), flow, &manner, skb),
+            None => Ok(()),
+        }
+    }
+}
+
 impl<E: Protocol> Sock<E> {
     /// Sends a segment without payload for a connection that has no socket and no object in the
-    /// table: as [`Mini::transmit`](super::mini::Mini::transmit).
+    /// table: as [`Mini::transmit`].
     pub(crate) fn transmit_for(&self, flow: &Flow, header: &[u8]) -> Result {
         let manner = Manner::of_sock(self);
         send_control(self.net(), Some(self), flow, &manner, header)
@@ -183,9 +209,18 @@ pub(super) fn send_control<E: Protocol>(
 }
 
 fn send(net: &Net, sk: *const b::sock, flow: &Flow, manner: &Manner, header: &[u8]) -> Result {
-    let ctl = netns::control_socks(net).ok_or(ENETDOWN)?;
+    send_built(net, sk, flow, manner, with_header(header)?)
+}
+
+/// A packet without payload.
+fn with_header(header: &[u8]) -> Result<SkBuff> {
     let mut skb = skb::alloc_control().ok_or(ENOMEM)?;
     push_header(&mut skb, header)?;
+    Ok(skb)
+}
+
+fn send_built(net: &Net, sk: *const b::sock, flow: &Flow, manner: &Manner, skb: SkBuff) -> Result {
+    let ctl = netns::control_socks(net).ok_or(ENETDOWN)?;
     set_checksum(&skb, flow);
     let oif = match manner.oif {
         0 if needs_interface(flow) => flow.ifindex,

@@ -15,9 +15,11 @@
 //! to the queue of the device, as on the long way.
 
 use super::{
+    addr::Flow,
     bindings as b,
     demux::FlowHash,
     proto::Protocol,
+    route::KeptRoute,
     rx,
     skb::SkBuff,
     sock::{
@@ -111,6 +113,36 @@ impl<E: Protocol> Ctx<'_, E> {
                 b::newtcp_loopback_header4(sk, raw, dst);
             }
             b::newtcp_loopback_cross(sk, raw, dst, v6, hash.bits());
+            b::newtcp_outbox_push(self.floor().outbox.get(), raw);
+        }
+        None
+    }
+
+    /// Sends a segment without payload in answer to the SYN of `flow`, whose hash is `hash`, on
+    /// the short way, as a connection would. `route` leads there.
+    pub(super) fn answer_on_short_way(
+        &mut self,
+        skb: SkBuff,
+        flow: &Flow,
+        hash: FlowHash,
+        route: &KeptRoute,
+        tos: u8,
+    ) -> Option<SkBuff> {
+        let (sk, dst) = (self.as_raw(), route.as_raw());
+        let _rcu = rcu::read_lock();
+        // SAFETY: The socket is locked and the route one of IPv4; the packet is ours, with room
+        // for all headers in front of ours, and becomes one of the ring.
+        unsafe {
+            if !b::newtcp_loopback_leads4(sk, dst)
+                || !b::newtcp_loopback_unseen(sk, false)
+                || !b::newtcp_loopback_fits(skb.as_raw(), dst, false)
+            {
+                return Some(skb);
+            }
+            let raw = skb.into_raw();
+            let (from, to) = (flow.laddr.be32(), flow.raddr.be32());
+            b::newtcp_loopback_synack4(sk, raw, dst, from, to, tos);
+            b::newtcp_loopback_cross(sk, raw, dst, false, hash.bits());
             b::newtcp_outbox_push(self.floor().outbox.get(), raw);
         }
         None

@@ -319,9 +319,15 @@ impl<E: Protocol, T> Mini<E, T> {
     /// options with the checksum field zero. `listener` lends its namespace and its options
     /// (mark, priority, hop limit).
     pub(crate) fn transmit(&self, listener: &Sock<E>, header: &[u8], ecn: u8) -> Result {
+        let manner = self.manner(listener, ecn);
+        ip_output::send_control(listener.net(), Some(listener), self.flow(), &manner, header)
+    }
+
+    /// How its segments go.
+    pub(super) fn manner(&self, listener: &Sock<E>, ecn: u8) -> Manner {
         let mut manner = Manner::of_sock(listener);
         manner.tos = (manner.tos & !3) | (ecn & 3);
-        ip_output::send_control(listener.net(), Some(listener), self.flow(), &manner, header)
+        manner
     }
 
     /// Takes it out of the table.

@@ -17,6 +17,13 @@ use super::{
         Owned, //
     },
 };
+use core::{
+    mem::ManuallyDrop,
+    ptr::{
+        null_mut,
+        NonNull, //
+    },
+};
 use kernel::error::to_result;
 
 /// What the administrator has noted of a route; zero for nothing. `rtt`, `rttvar` and `cwnd` are
@@ -63,8 +70,34 @@ impl Metrics {
     }
 }
 
+/// A route that a connection can have as it is once it has a socket.
+///
+/// # Invariants
+///
+/// An IPv4 route, to which this is a reference.
+pub(crate) struct KeptRoute(NonNull<b::dst_entry>);
+
+// SAFETY: A counted reference, which may be given up anywhere.
+unsafe impl Send for KeptRoute {}
+
+impl KeptRoute {
+    pub(super) fn as_raw(&self) -> *mut b::dst_entry {
+        self.0.as_ptr()
+    }
+}
+
+impl Drop for KeptRoute {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { b::dst_release(self.as_raw()) };
+    }
+}
+
 /// What a route allows.
 pub(crate) struct Route {
+    /// The route itself, if it can be kept.
+    pub(crate) kept: Option<KeptRoute>,
+
     /// What is noted of it.
     pub(crate) metrics: Option<Metrics>,
     /// The largest IP packet that the path takes whole, as far as is known.
@@ -155,10 +188,19 @@ impl<E: Protocol> Ctx<'_, E> {
         to_result(unsafe { b::newtcp_route_newports4(self.as_raw()) })
     }
 
-    /// The route of a connection that a listener has accepted: its addresses are set.
-    pub(super) fn route_accepted(&mut self) -> Result {
+    /// The route of a connection that a listener has accepted: its addresses are set. `kept` was
+    /// found for them before.
+    pub(super) fn route_accepted(&mut self, kept: Option<KeptRoute>) -> Result {
         if self.sends_v6() {
             return self.route6();
+        }
+        if let Some(kept) = kept {
+            // SAFETY: The socket is locked; the route is one of IPv4.
+            if unsafe { b::newtcp_route_adopt4(self.as_raw(), kept.as_raw()) } {
+                // The socket has the reference now.
+                let _ = ManuallyDrop::new(kept);
+                return Ok(());
+            }
         }
         let (mut from, mut to) = (Ip::default(), self.remote());
         // SAFETY: The socket is locked; all addresses are valid.
@@ -186,6 +228,7 @@ impl<E: Protocol> Ctx<'_, E> {
         let (mut mtu, mut advertised_mss) = (0, 0);
         let (mut metrics, mut has_metrics): (b::newtcp_metrics, _) = (pin_init::zeroed(), false);
         let manner = Manner::of_sock(self);
+        let mut kept = null_mut();
         // SAFETY: The socket is locked; all pointers are valid.
         to_result(unsafe {
             b::newtcp_route_probe(
@@ -203,10 +246,13 @@ impl<E: Protocol> Ctx<'_, E> {
                 &raw mut advertised_mss,
                 &raw mut metrics,
                 &raw mut has_metrics,
+                &raw mut kept,
             )
         })?;
         let header_len = if v6 { 40 } else { 20 };
         Ok(Route {
+            // INVARIANT: Only a route of IPv4 is kept, with its reference.
+            kept: NonNull::new(kept).map(KeptRoute),
             metrics: has_metrics.then(|| Metrics::of(&metrics)),
             mtu,
             advertised_mtu: advertised_mss.saturating_add(header_len + 20),

@@ -30,11 +30,12 @@ use crate::output::{
     Header, //
 };
 
-use super::{
+use super::note;
+use super::syn::{
     key_of,
-    note,
-    parameters_for,
-    remember, //
+    origin_of,
+    remember,
+    Origin, //
 };
 
 /// `syncookies`: never.
@@ -50,7 +51,9 @@ fn hash_of(flow: &Flow) -> impl CookieHash + '_ {
 /// Answers a SYN with a cookie; nothing is remembered of it.
 pub(super) fn send(sk: &mut Locked<'_>, skb: &SkBuff, segment: &Segment) -> Result {
     let flow = key_of(sk, skb.rx().flow());
-    let (parameters, tuned) = parameters_for(sk, &flow)?;
+    let Origin {
+        parameters, tuned, ..
+    } = origin_of(sk, &flow)?;
     let now = now();
     let config = tuned.config();
     let mut half =
@@ -80,7 +83,9 @@ pub(super) fn take(sk: &mut Locked<'_>, skb: &SkBuff, segment: &Segment) -> Opti
         return None;
     }
     let flow = key_of(sk, skb.rx().flow());
-    let (parameters, tuned) = parameters_for(sk, &flow).ok()?;
+    let Origin {
+        parameters, tuned, ..
+    } = origin_of(sk, &flow).ok()?;
     let hash = hash_of(&flow);
     let half = HalfOpen::from_cookie(now, tuned.config(), &parameters, segment, &hash);
     let Some(half) = half else {
@@ -88,5 +93,5 @@ pub(super) fn take(sk: &mut Locked<'_>, skb: &SkBuff, segment: &Segment) -> Opti
         return None;
     };
     note(sk, Event::SyncookiesRecv);
-    remember(sk, &flow, skb, half, parameters, tuned).ok()
+    remember(sk, &flow, skb, None, half, parameters, tuned).ok()
 }

@@ -14,6 +14,7 @@ use crate::linux::{
     lsm,
     mini::Mini,
     proto::Protocol,
+    route::KeptRoute,
     skb::SkbRef, //
 };
 use core::ops::{
@@ -34,12 +35,14 @@ pub(crate) struct Child<'a, E: Protocol> {
 
 impl<E: Protocol> Ctx<'_, E> {
     /// Makes the socket of a connection that this listener accepts: a copy of the listener with
-    /// the endpoint that `init` makes, the addresses of `request`, and a route to the peer.
+    /// the endpoint that `init` makes, the addresses of `request`, and a route to the peer: that
+    /// in `route` if it is still good.
     pub(crate) fn clone_child<'c>(
         &mut self,
         request: &Mini<E, E::Request>,
         _skb: &SkbRef,
         init: impl PinInit<E, Error>,
+        route: Option<KeptRoute>,
     ) -> Result<Child<'c, E>> {
         let parent = self.as_raw();
         // SAFETY: `parent` is a live locked socket. The child comes locked, with two references.
@@ -77,7 +80,7 @@ impl<E: Protocol> Ctx<'_, E> {
             // SAFETY: The child is initialised, locked, and nobody else knows it.
             locked: unsafe { Locked::new(Sock::from_raw(child)) },
         };
-        match child.connect_to(request) {
+        match child.connect_to(request, route) {
             Ok(()) => Ok(child),
             Err(e) => {
                 child.discard();
@@ -88,7 +91,7 @@ impl<E: Protocol> Ctx<'_, E> {
 }
 
 impl<E: Protocol> Child<'_, E> {
-    fn connect_to(&mut self, request: &Mini<E, E::Request>) -> Result {
+    fn connect_to(&mut self, request: &Mini<E, E::Request>, route: Option<KeptRoute>) -> Result {
         let flow = *request.flow();
         self.set_state(crate::linux::state::SYN_RECV);
         self.set_remote(flow.raddr, flow.rport);
@@ -101,7 +104,7 @@ impl<E: Protocol> Child<'_, E> {
         // SAFETY: The child is locked.
         unsafe { b::newtcp_sk_set_txhash(self.as_raw()) };
         lsm::cloned(self, request);
-        self.route_accepted()
+        self.route_accepted(route)
     }
 
     /// Unlocks it.
