@@ -22,6 +22,11 @@ extern long newtcp_sysctl_mem[3];
 /* How many NEW_TCP sockets exist. */
 extern struct percpu_counter newtcp_sockets_allocated;
 
+/* Packets without payload, as good as new, for those that are sent next. */
+#define NEWTCP_SPARES 2
+struct sk_buff;
+DECLARE_PER_CPU(struct sk_buff *, newtcp_spares[NEWTCP_SPARES]);
+
 /* Where the connections of NEW_TCP sockets live. */
 extern struct kmem_cache *newtcp_residents;
 

@@ -251,7 +251,7 @@ fn to_opening(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
     if state == Some(StateName::Established) {
         sk.established(&skb);
     }
-    skb.consume();
+    skb.reuse();
     drive(sk);
 }
 
@@ -262,7 +262,7 @@ pub(crate) fn to_connection(sk: &mut Locked<'_>, mut skb: SkBuff, segment: &Segm
         return;
     }
     let payload = if segment.payload_len == 0 {
-        skb.consume();
+        skb.reuse();
         None
     } else {
         skb.pull(u32::from(segment.header_len));

@@ -256,7 +256,7 @@ fn to_half_open(sk: &mut Locked<'_>, request: &RequestRef, skb: SkBuff, segment:
         HalfOpenVerdict::Deferred => note(sk, Event::DeferAcceptDrop),
         HalfOpenVerdict::Drop => {}
     }
-    skb.consume();
+    skb.reuse();
 }
 
 /// The handshake is complete. Without room in the accept queue its last segment is dropped, the

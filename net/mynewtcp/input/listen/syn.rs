@@ -142,7 +142,7 @@ pub(super) fn on_syn(
         note(sk, Event::ListenDrops);
         skb.drop_with(reason::NOT_SPECIFIED);
     } else {
-        skb.consume();
+        skb.reuse();
     }
 }
 

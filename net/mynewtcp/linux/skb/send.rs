@@ -107,9 +107,16 @@ fn alloc_payload(gfp: b::gfp_t) -> Option<SkBuff> {
 pub(in crate::linux) fn alloc_control() -> Option<SkBuff> {
     // SAFETY: As in `alloc_payload`.
     unsafe {
-        let skb = NonNull::new(b::newtcp_alloc_skb(HEADROOM, b::NEWTCP_GFP_ATOMIC))?;
-        b::newtcp_skb_reserve(skb.as_ptr(), HEADROOM as i32);
-        Some(SkBuff::from_raw(skb))
+        let skb = b::newtcp_alloc_control(HEADROOM, b::NEWTCP_GFP_ATOMIC);
+        Some(SkBuff::from_raw(NonNull::new(skb)?))
+    }
+}
+
+impl SkBuff {
+    /// As [`consume`](Self::consume), for a packet without payload: another may be made of it.
+    pub(crate) fn reuse(self) {
+        // SAFETY: The skb is ours to free.
+        unsafe { b::newtcp_reuse_skb(self.into_raw(), HEADROOM) };
     }
 }
 

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Packets without payload. Between two sockets of one host they live for a
+ * few microseconds; each CPU keeps a few that have arrived for those that are
+ * sent next.
+ */
+
+#include <trace/events/skb.h>
+
+/* A packet with room for headers. */
+__newtcp struct sk_buff *newtcp_alloc_control(unsigned int room, gfp_t gfp)
+{
+	struct sk_buff *skb = NULL;
+	int i;
+
+	for (i = 0; i < NEWTCP_SPARES && !skb; i++)
+		if (this_cpu_read(newtcp_spares[i]))
+			skb = this_cpu_xchg(newtcp_spares[i], NULL);
+	if (!skb)
+		skb = alloc_skb(room, gfp);
+	if (skb)
+		skb_reserve(skb, room);
+	return skb;
+}
+
+/* Nobody else has the packet or its head, both are as alloc_skb() makes them,
+ * and nothing hangs on it.
+ */
+__newtcp bool newtcp_may_be_spare(struct sk_buff *skb, unsigned int room)
+{
+	const struct skb_shared_info *info = skb_shinfo(skb);
+
+	if (skb->cloned || skb->fclone != SKB_FCLONE_UNAVAILABLE ||
+	    skb->head_frag || skb->pp_recycle || skb->pfmemalloc ||
+	    skb->data_len || skb->destructor || skb_has_extensions(skb) ||
+	    skb_nfct(skb) || info->flags)
+		return false;
+	return refcount_read(&skb->users) == 1 &&
+		atomic_read(&info->dataref) == 1 &&
+		skb_end_offset(skb) >= room &&
+		skb_end_offset(skb) <= 2 * room;
+}
+
+/* As alloc_skb() leaves it. */
+__newtcp void newtcp_renew_skb(struct sk_buff *skb)
+{
+	struct skb_shared_info *info = skb_shinfo(skb);
+
+	skb_dst_drop(skb);
+	memset(skb, 0, 128);
+	barrier();
+	memset((void *)skb + 128, 0, offsetof(struct sk_buff, tail) - 128);
+	skb->data = skb->head;
+	skb_reset_tail_pointer(skb);
+	skb->mac_header = (typeof(skb->mac_header))~0U;
+	skb->transport_header = (typeof(skb->transport_header))~0U;
+	skb->alloc_cpu = raw_smp_processor_id();
+	memset(info, 0, offsetof(struct skb_shared_info, dataref));
+}
+
+/* Frees a packet that has been used up, or keeps it as a spare one. */
+__newtcp void newtcp_reuse_skb(struct sk_buff *skb, unsigned int room)
+{
+	int i;
+
+	if (trace_consume_skb_enabled() || !newtcp_may_be_spare(skb, room)) {
+		consume_skb(skb);
+		return;
+	}
+	for (i = 0; i < NEWTCP_SPARES; i++) {
+		if (this_cpu_read(newtcp_spares[i]))
+			continue;
+		newtcp_renew_skb(skb);
+		skb = this_cpu_xchg(newtcp_spares[i], skb);
+		break;
+	}
+	/* None, unless an interrupt was faster. */
+	if (skb)
+		consume_skb(skb);
+}
