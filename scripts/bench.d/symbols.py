@@ -11,17 +11,20 @@ import re
 import subprocess
 from pathlib import Path
 
+from rows import VETH
+
 SCRIPTS = Path(__file__).resolve().parent.parent
 USER = "(user space)"
 
-# Operations of one run: the option of the probe that says how many, N, and the unit of N.
+# Operations of one run: the probe's words, its option that says how many, N, and the unit of N.
 # Of some the probe does a tenth more than it is asked for, to warm up.
 WARM_UP = 10 / 11
 OPERATIONS = {
-    "rr": ("--count", 2000, WARM_UP),
-    "crr": ("--count", 500, WARM_UP),
-    "bulk": ("--bytes", 64 << 20, 64 << 10),
-    "active": ("--count", 2000, 1),
+    "rr": ("rr", "--count", 2000, WARM_UP),
+    "crr": ("crr", "--count", 500, WARM_UP),
+    "bulk": ("bulk", "--bytes", 64 << 20, 64 << 10),
+    "veth": (f"bulk {VETH}", "--bytes", 32 << 20, 64 << 10),
+    "active": ("active --connections 1000", "--count", 3000, 1),
 }
 
 
@@ -90,8 +93,8 @@ def difference(once, twice, operations):
 
 def profile(bench, programs, families, extra=()):
     """Boot, run, and give each family's instructions per operation by symbol."""
-    words = [bench.split()[0], *bench.split()[1:], *extra]
-    option, number, unit = OPERATIONS[words[0]]
+    command, option, number, unit = OPERATIONS[bench]
+    words = [command, *extra]
     build_plugin()
     symbols = Symbols()
     counted = Path(programs) / "count.txt"

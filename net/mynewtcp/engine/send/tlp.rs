@@ -126,24 +126,36 @@ impl Tlp {
     /// acknowledgment; but after that one round trip passes at least. So a lost tail is repaired
     /// two round trips after its acknowledgment was due, not three. And TLP.max_ack_delay is what
     /// the peer was seen to take, if it was.
+    ///
+    /// A lone segment is never probed before the shortest time-out, as in Linux. Its receiver may
+    /// be waiting for something to send the acknowledgment with, promptly though it did so until
+    /// now: on a short path a probe would nearly always be for nothing.
     pub(crate) fn deadline(&self, pace: &Pace, config: &Config) -> Instant {
         if pace.srtt == Delta::ZERO {
             return pace.last_sent_at.after(config.rto_initial);
         }
         let mut interval = pace.srtt.doubled(1).max(Self::LEAST);
-        if pace.is_alone && self.may_be_held(pace) {
-            interval = match self.delay {
-                0 => interval.plus(config.rto_min),
-                // A quarter more than that, behind one round trip and a half.
-                micros => {
-                    let delay = Delta::from_micros(u64::from(micros)).min(config.rto_min);
-                    let due = pace.srtt.plus(pace.srtt.halved(1));
-                    interval.max(due.plus(delay).plus(delay.halved(2)))
-                }
-            };
+        if pace.is_alone {
+            interval = self.patience(interval, pace, config).max(config.rto_min);
         }
         let silence = pace.last_acked_at.after(pace.srtt);
         pace.last_sent_at.after(interval).max(silence)
+    }
+
+    /// How long a lone segment waits instead of `interval`, as far as the peer bears on it.
+    fn patience(&self, interval: Delta, pace: &Pace, config: &Config) -> Delta {
+        if !self.may_be_held(pace) {
+            return interval;
+        }
+        match self.delay {
+            0 => interval.plus(config.rto_min),
+            // A quarter more than that, behind one round trip and a half.
+            micros => {
+                let delay = Delta::from_micros(u64::from(micros)).min(config.rto_min);
+                let due = pace.srtt.plus(pace.srtt.halved(1));
+                interval.max(due.plus(delay).plus(delay.halved(2)))
+            }
+        }
     }
 
     /// The peer may have the lone segment and be holding its acknowledgment back: not if it has
@@ -167,8 +179,12 @@ impl Tlp {
             return Finding::Nothing;
         }
         if !is_retrans || answer.dsack_end == Some(end_seq) {
-            // New data arrived, or both the data and its repetition did.
+            // New data arrived, or both the data and its repetition did: the acknowledgment was
+            // being held back, then.
             self.probe = None;
+            if is_retrans {
+                self.prompt = 0;
+            }
         } else if answer.ack.after(end_seq) {
             // "ACK acknowledges data sent after the probe: it has repaired a single loss"
             self.probe = None;
@@ -260,5 +276,46 @@ mod tests {
         assert_eq!(at(&tlp, pace), 200);
         let srtt = Delta::ZERO;
         assert_eq!(at(&tlp, Pace { srtt, ..pace }), 1000);
+    }
+    #[test]
+    fn lone_segments_of_a_short_path_wait_for_the_shortest_time_out() {
+        let config = Config::DEFAULT;
+        let srtt = Delta::from_micros(50);
+        let pace = Pace {
+            last_sent_at: Instant::ZERO,
+            last_acked_at: Instant::ZERO,
+            srtt,
+            min_rtt: srtt,
+            is_alone: true,
+        };
+        let mut tlp = Tlp::new();
+        let at = |tlp: &Tlp, pace| tlp.deadline(&pace, &config).since(Instant::ZERO);
+        assert_eq!(at(&tlp, pace), config.rto_min);
+        let is_alone = false;
+        assert_eq!(at(&tlp, Pace { is_alone, ..pace }), Tlp::LEAST);
+        // The peer was seen to wait for something to say: not for long, but it may again.
+        tlp.on_acked(1, Delta::from_millis(28), srtt);
+        assert_eq!(at(&tlp, pace), config.rto_min);
+    }
+
+    #[test]
+    fn a_probe_for_nothing_tells_that_the_peer_is_not_prompt() {
+        let config = Config::DEFAULT;
+        let srtt = Delta::from_millis(150);
+        let pace = Pace {
+            last_sent_at: Instant::ZERO,
+            last_acked_at: Instant::ZERO,
+            srtt,
+            min_rtt: srtt,
+            is_alone: true,
+        };
+        let at = |tlp: &Tlp| tlp.deadline(&pace, &config).as_millis();
+        let mut tlp = probing(true);
+        assert_eq!(at(&tlp), 300);
+        let _ = tlp.on_ack(&answer(END, true, Some(END)));
+        assert_eq!(at(&tlp), 500);
+        let mut tlp = probing(false);
+        let _ = tlp.on_ack(&answer(END, true, None));
+        assert_eq!(at(&tlp), 300);
     }
 }
