@@ -9,6 +9,7 @@
 
 DEFINE_PER_CPU(int, newtcp_memory_per_cpu_fw_alloc);
 DEFINE_PER_CPU(struct sk_buff *, newtcp_spares[NEWTCP_SPARES]);
+DEFINE_PER_CPU(struct sk_buff *, newtcp_spare_payload);
 atomic_long_t newtcp_memory_allocated ____cacheline_aligned_in_smp;
 unsigned long newtcp_memory_pressure __read_mostly;
 long newtcp_sysctl_mem[3] __read_mostly;

@@ -10,6 +10,10 @@
 /* Pages charged to NEW_TCP on this CPU and not yet in the global sum. */
 DECLARE_PER_CPU(int, newtcp_memory_per_cpu_fw_alloc);
 
+/* An empty payload skb for whoever sends next on this CPU; NULL for none. */
+struct sk_buff;
+DECLARE_PER_CPU(struct sk_buff *, newtcp_spare_payload);
+
 /* Pages charged to all NEW_TCP sockets, without the per-CPU batches. */
 extern atomic_long_t newtcp_memory_allocated;
 

@@ -199,19 +199,6 @@ __newtcp struct sk_buff *newtcp_alloc_skb(unsigned int size, gfp_t gfp)
 	return alloc_skb(size, gfp);
 }
 
-__newtcp struct sk_buff *newtcp_alloc_skb_fclone(unsigned int size, gfp_t gfp)
-{
-	struct sk_buff *skb = alloc_skb_fclone(size, gfp);
-
-	if (!skb)
-		return NULL;
-	/* A payload skb counts its own head, so that splitting adds up. */
-	skb->truesize = SKB_TRUESIZE(skb_end_offset(skb));
-	/* Or every byte would be summed while it is copied from the user. */
-	skb->ip_summed = CHECKSUM_PARTIAL;
-	return skb;
-}
-
 __newtcp void *newtcp_skb_put(struct sk_buff *skb, unsigned int len)
 {
 	return __skb_put(skb, len);
@@ -257,11 +244,6 @@ __newtcp int newtcp_skb_share_pages(struct sk_buff *to,
 }
 
 /* A payload skb in the send queues: its clones may write the header room. */
-__newtcp void newtcp_skb_header_release(struct sk_buff *skb)
-{
-	__skb_header_release(skb);
-}
-
 __newtcp bool newtcp_skb_cloned(const struct sk_buff *skb)
 {
 	return skb_cloned(skb);

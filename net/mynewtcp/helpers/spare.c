@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Packets without payload. Between two sockets of one host they live for a
- * few microseconds; each CPU keeps a few that have arrived for those that are
- * sent next.
+ * Packets without payload, and buffers of payload that has been acknowledged.
+ * Between two sockets of one host they live for a few microseconds; each CPU
+ * keeps a few that are used up for those that are sent next.
  */
 
 #include <trace/events/skb.h>
@@ -76,5 +76,80 @@ __newtcp void newtcp_reuse_skb(struct sk_buff *skb, unsigned int room)
 	}
 	/* None, unless an interrupt was faster. */
 	if (skb)
+		consume_skb(skb);
+}
+
+/* A payload skb counts its own head, so that splitting adds up. */
+static inline void newtcp_payload_weighs_head(struct sk_buff *skb)
+{
+	skb->truesize = SKB_TRUESIZE(skb_end_offset(skb));
+}
+
+/* An skb for payload in pages, with so much room in front of it, whose clones
+ * may write there.
+ */
+__newtcp struct sk_buff *newtcp_alloc_payload(unsigned int room, gfp_t gfp)
+{
+	struct sk_buff *skb;
+
+	if (this_cpu_read(newtcp_spare_payload)) {
+		skb = this_cpu_xchg(newtcp_spare_payload, NULL);
+		if (likely(skb))
+			return skb;
+	}
+	skb = alloc_skb_fclone(room, gfp);
+	if (!skb)
+		return NULL;
+	newtcp_payload_weighs_head(skb);
+	/* Or every byte would be summed while it is copied from the user. */
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb_reserve(skb, room);
+	__skb_header_release(skb);
+	return skb;
+}
+
+/* Whether nobody else has skb, its clone or its head, and it is as
+ * newtcp_alloc_payload() makes them but for its payload.
+ */
+static inline bool newtcp_payload_is_plain(const struct sk_buff *skb,
+					   unsigned int room)
+{
+	const struct skb_shared_info *shinfo = skb_shinfo(skb);
+
+	return skb->fclone == SKB_FCLONE_ORIG &&
+		refcount_read(&container_of(skb, struct sk_buff_fclones,
+					    skb1)->fclone_ref) == 1 &&
+		refcount_read(&skb->users) == 1 && skb->nohdr &&
+		atomic_read(&shinfo->dataref) == (1 << SKB_DATAREF_SHIFT) + 1 &&
+		!(shinfo->flags | shinfo->tx_flags) && !shinfo->frag_list &&
+		!skb->pfmemalloc && !skb->head_frag && !skb->pp_recycle &&
+		!skb->sk && !skb->destructor && !skb->_skb_refdst &&
+		skb_headroom(skb) == room && !skb_headlen(skb);
+}
+
+/* The payload of skb is used up: who sends next on this CPU may have the skb,
+ * unless there is one for him.
+ */
+__newtcp void newtcp_payload_done(struct sk_buff *skb, unsigned int room)
+{
+	struct skb_shared_info *shinfo = skb_shinfo(skb);
+	int i;
+
+	if (this_cpu_read(newtcp_spare_payload) ||
+	    trace_consume_skb_enabled() || !newtcp_payload_is_plain(skb, room)) {
+		consume_skb(skb);
+		return;
+	}
+	/* What others did with the skb they have done. */
+	smp_rmb();
+	for (i = 0; i < shinfo->nr_frags; i++)
+		__skb_frag_unref(&shinfo->frags[i], false);
+	memset(shinfo, 0, offsetof(struct skb_shared_info, dataref));
+	skb->len = 0;
+	skb->data_len = 0;
+	skb->cloned = 0;
+	skb->alloc_cpu = raw_smp_processor_id();
+	newtcp_payload_weighs_head(skb);
+	if (this_cpu_cmpxchg(newtcp_spare_payload, NULL, skb))
 		consume_skb(skb);
 }

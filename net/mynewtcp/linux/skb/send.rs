@@ -94,13 +94,17 @@ unsafe fn grant(sk: *mut b::sock, want: u32) -> Result<u32> {
 
 /// An empty payload skb.
 fn alloc_payload(gfp: b::gfp_t) -> Option<SkBuff> {
-    // SAFETY: Allocates from the given pool; the room reserved is the room asked for.
+    // SAFETY: Allocates from the given pool; the skb is ours.
     unsafe {
-        let skb = NonNull::new(b::newtcp_alloc_skb_fclone(HEADROOM, gfp))?;
-        b::newtcp_skb_reserve(skb.as_ptr(), HEADROOM as i32);
-        b::newtcp_skb_header_release(skb.as_ptr());
+        let skb = NonNull::new(b::newtcp_alloc_payload(HEADROOM, gfp))?;
         Some(SkBuff::from_raw(skb))
     }
+}
+
+/// Lets go of an skb that was in a send queue: its payload has arrived.
+pub(super) fn payload_done(skb: SkBuff) {
+    // SAFETY: The skb is ours, and was made by `alloc_payload`.
+    unsafe { b::newtcp_payload_done(skb.into_raw(), HEADROOM) };
 }
 
 /// An skb without payload for a header that is sent once.
@@ -302,15 +306,12 @@ impl<E: Protocol> Owned<'_, E> {
             if n == 0 {
                 return Ok(0);
             }
-            let n = grant(sk, n)?;
-            to_result(b::newtcp_append_copy(
-                sk,
-                skb,
-                msg.iter_raw(),
-                frag.as_ptr(),
-                n as i32,
-            ))?;
-            Ok(n)
+            let has_reserve = i64::from(b::newtcp_forward_alloc(sk)) >= i64::from(n);
+            let n = if has_reserve { n } else { grant(sk, n)? };
+            match b::newtcp_append_copy(sk, skb, msg.iter_raw(), frag.as_ptr(), n as i32) {
+                0 => Ok(n),
+                error => Err(Error::from_errno(error)),
+            }
         }
     }
 

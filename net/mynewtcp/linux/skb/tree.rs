@@ -292,7 +292,14 @@ impl<E: Protocol> SkbTreeMut<'_, E> {
 
     /// Frees the one with the lowest number: its bytes are used up.
     pub(crate) fn drop_first(&mut self) -> bool {
-        self.pop_first().map(SkBuff::consume).is_some()
+        let Some(skb) = self.pop_first() else {
+            return false;
+        };
+        match self.charge {
+            Charge::Send => super::send::payload_done(skb),
+            Charge::Receive => skb.consume(),
+        }
+        true
     }
 
     /// Frees all.
