@@ -86,6 +86,8 @@ pub(crate) struct Shared {
     unread: Atomic<u32>,
     /// A call waits for data.
     has_reader: Atomic<u32>,
+    /// An acknowledgment is owed that goes when the reader waits again.
+    owes_reader: Atomic<u32>,
     /// Octets that were accepted from the user and not yet transmitted.
     unsent: Atomic<u32>,
     /// Connections in the accept queue.
@@ -115,6 +117,7 @@ impl Default for Shared {
         Self {
             unread: Atomic::new(0),
             has_reader: Atomic::new(0),
+            owes_reader: Atomic::new(0),
             unsent: Atomic::new(0),
             ready: Atomic::new(0),
             half_open: Atomic::new(0),
@@ -154,6 +157,16 @@ impl Shared {
     /// A call begins to wait for data, or is done with that.
     pub(crate) fn set_reader(&self, waits: bool) {
         self.has_reader.store(u32::from(waits), Relaxed);
+    }
+
+    /// An acknowledgment is owed that goes when the reader waits again.
+    pub(crate) fn owes_reader(&self) -> bool {
+        self.owes_reader.load(Relaxed) != 0
+    }
+
+    /// Notes whether one is.
+    pub(crate) fn set_owes_reader(&self, owes: bool) {
+        self.owes_reader.store(u32::from(owes), Relaxed);
     }
 
     /// Octets not yet transmitted.

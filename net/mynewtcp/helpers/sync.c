@@ -196,3 +196,8 @@ __newtcp unsigned int newtcp_net_inum(const struct net *net)
 {
 	return net->ns.inum;
 }
+
+__newtcp void newtcp_smp_mb(void)
+{
+	smp_mb();
+}

@@ -13,6 +13,7 @@ use crate::endpoint::{
     Owned,
     Sock, //
 };
+use crate::engine::connection::Connection;
 use crate::linux::compat::prelude::*;
 use crate::linux::msg::{
     flags as msg_flags,
@@ -58,6 +59,12 @@ pub(crate) fn recvmsg(sk: &Sock, msg: &mut Msg<'_>, len: usize, flags: u32) -> R
     if flags & msg_flags::ERRQUEUE != 0 {
         return sk.recv_errqueue(msg, len);
     }
+    let mut timeout = sk.rcvtimeo(flags & msg_flags::DONTWAIT != 0);
+    if !timeout.is_zero() && flags & (msg_flags::PEEK | msg_flags::OOB) == 0 && is_quiet(sk) {
+        sk.shared().set_reader(true);
+        sk.wait_unlocked(&mut timeout, |sk| !is_at_rest(sk));
+        sk.shared().set_reader(false);
+    }
     let mut sk = sk.lock();
     if sk.state() == state::LISTEN {
         return Err(ENOTCONN);
@@ -65,9 +72,14 @@ pub(crate) fn recvmsg(sk: &Sock, msg: &mut Msg<'_>, len: usize, flags: u32) -> R
     if flags & msg_flags::OOB != 0 {
         return Err(EINVAL);
     }
-    let mut reader = Reader::new(&sk, len, flags);
+    let mut reader = Reader::new(&sk, len, flags, timeout);
     let outcome = reader.run(&mut sk, msg);
     reader.announce_space(&mut sk);
+    let waits = sk
+        .endpoint()
+        .connection()
+        .is_some_and(Connection::waits_for_reader);
+    sk.shared().set_owes_reader(waits);
     match outcome {
         Err(error) if reader.copied == 0 => return Err(error),
         Ok(()) | Err(_) => {}
@@ -77,6 +89,20 @@ pub(crate) fn recvmsg(sk: &Sock, msg: &mut Msg<'_>, len: usize, flags: u32) -> R
         msg.put_control(SOL_TCP, TCP_CM_INQ, left_to_read(&sk));
     }
     Ok(reader.copied)
+}
+
+/// There is nothing to read, and nothing to say about it but that it may come.
+fn is_at_rest(sk: &Sock) -> bool {
+    sk.shared().unread() == 0
+        && sk.err() == 0
+        && sk.state() == state::ESTABLISHED
+        && sk.shutdown_mask() & state::RCV_SHUTDOWN == 0
+}
+
+/// Who reads now has to wait, and nothing has to be done for the peer before. Most who wait for an
+/// answer do so: they need not lock the socket to find that out, nor while they wait.
+fn is_quiet(sk: &Sock) -> bool {
+    is_at_rest(sk) && !sk.shared().owes_reader() && !sk.flag(SockFlag::Done)
 }
 
 /// The control message that TCP_INQ asks for, and its level.
@@ -93,7 +119,7 @@ fn left_to_read(sk: &Sock) -> i32 {
 }
 
 impl Reader {
-    fn new(sk: &Sock, len: usize, flags: u32) -> Self {
+    fn new(sk: &Sock, len: usize, flags: u32, timeout: Timeout) -> Self {
         let wanted = if flags & msg_flags::WAITALL != 0 {
             len
         } else {
@@ -106,7 +132,7 @@ impl Reader {
             copied: 0,
             announced: 0,
             peek_from: sk.peek_offset(flags) as usize,
-            timeout: sk.rcvtimeo(flags & msg_flags::DONTWAIT != 0),
+            timeout,
             last: None,
             stamps: sk.wants_stamps(),
         }

@@ -107,6 +107,11 @@ impl Connection {
         self.rcv.ack.is_now()
     }
 
+    /// [`on_reader_waits`](Self::on_reader_waits) has something to do.
+    pub fn waits_for_reader(&self) -> bool {
+        self.rcv.ack.waits_for_reader() || self.rcv.ack.is_now()
+    }
+
     fn adjust_capacity<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         if !self.state.is_synchronized() {
             return;

@@ -223,9 +223,14 @@ impl AckPolicy {
         Some(now.after(self.delay(config, pace)))
     }
 
+    /// An acknowledgment goes [when the reader waits again](Self::on_reader_waits), and not before.
+    pub(crate) fn waits_for_reader(&self) -> bool {
+        self.promised && self.urgency == Urgency::Delayed
+    }
+
     /// The user has read what there was, has not answered it, and waits for more.
     pub(crate) fn on_reader_waits(&mut self) {
-        if self.promised && self.urgency == Urgency::Delayed {
+        if self.waits_for_reader() {
             self.now();
         }
     }

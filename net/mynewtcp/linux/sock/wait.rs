@@ -4,7 +4,8 @@
 
 use super::{
     Locked,
-    Owned, //
+    Owned,
+    Sock, //
 };
 use crate::linux::{
     bindings as b,
@@ -33,10 +34,73 @@ struct Entry {
     entry: b::wait_queue_entry,
 }
 
+impl Entry {
+    /// For this process, in no queue yet: [`enter`](Self::enter) comes next.
+    ///
+    /// # Safety
+    ///
+    /// A process must wait for `sk`, which has a file then.
+    #[inline]
+    unsafe fn new(sk: *mut b::sock) -> Self {
+        Self {
+            // SAFETY: A socket that a process waits for has a wait queue.
+            head: unsafe { b::newtcp_sk_sleep(sk) },
+            entry: pin_init::zeroed(),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The entry must stay where it is until it is dropped.
+    #[inline]
+    unsafe fn enter(&mut self, exclusive: bool) {
+        // SAFETY: By the contract; `Entry::drop` takes it out of the queue.
+        unsafe {
+            b::newtcp_init_wait(&raw mut self.entry);
+            if exclusive {
+                b::add_wait_queue_exclusive(self.head, &raw mut self.entry);
+            } else {
+                b::add_wait_queue(self.head, &raw mut self.entry);
+            }
+        }
+    }
+}
+
 impl Drop for Entry {
     fn drop(&mut self) {
         // SAFETY: The entry was queued there and has not moved since.
         unsafe { b::remove_wait_queue(self.head, &raw mut self.entry) };
+    }
+}
+
+impl<E: Protocol> Sock<E> {
+    /// Sleeps until `cond` holds, the time is up or a signal has come, without the lock: for what
+    /// a process may see from outside. Whoever has slept locks the socket then and looks which of
+    /// the three it was.
+    pub(crate) fn wait_unlocked(&self, timeout: &mut Timeout, cond: impl Fn(&Self) -> bool) {
+        let sk = self.as_raw();
+        // SAFETY: A process waits.
+        let mut entry = unsafe { Entry::new(sk) };
+        // SAFETY: The entry stays where it is. The barrier orders the look at the socket after
+        // its being there, as whoever changes the socket looks for entries after the change.
+        unsafe {
+            entry.enter(false);
+            b::newtcp_smp_mb();
+            b::newtcp_waiting_for_data(sk, true);
+        }
+        // SAFETY: Process context.
+        while !cond(self) && !timeout.is_zero() && unsafe { !b::newtcp_signal_pending() } {
+            // SAFETY: The entry is in the queue; its kind notes a wake-up that comes before this.
+            timeout.0 = unsafe {
+                b::wait_woken(
+                    &raw mut entry.entry,
+                    b::NEWTCP_TASK_INTERRUPTIBLE,
+                    timeout.0,
+                )
+            };
+        }
+        // SAFETY: `self` is a live socket.
+        unsafe { b::newtcp_waiting_for_data(sk, false) };
     }
 }
 
@@ -60,20 +124,10 @@ impl<E: Protocol> Owned<'_, E> {
         }
         self.deliver_sent();
         let sk = self.as_raw();
-        let mut entry = Entry {
-            // SAFETY: A socket that a process waits for has a wait queue.
-            head: unsafe { b::newtcp_sk_sleep(sk) },
-            entry: pin_init::zeroed(),
-        };
-        // SAFETY: The entry stays where it is until `Entry::drop` takes it out of the queue.
-        unsafe {
-            b::newtcp_init_wait(&raw mut entry.entry);
-            if kind == Wait::Accept {
-                b::add_wait_queue_exclusive(entry.head, &raw mut entry.entry);
-            } else {
-                b::add_wait_queue(entry.head, &raw mut entry.entry);
-            }
-        }
+        // SAFETY: A process waits.
+        let mut entry = unsafe { Entry::new(sk) };
+        // SAFETY: The entry stays where it is.
+        unsafe { entry.enter(kind == Wait::Accept) };
         let result = loop {
             // SAFETY: `self` is a live locked socket.
             unsafe { b::newtcp_waiting_for_data(sk, kind == Wait::Data) };
