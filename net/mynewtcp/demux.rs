@@ -51,8 +51,8 @@ pub(crate) fn lookup(flow: &Flow) -> Option<Entry<Endpoint>> {
 }
 
 /// The same for the receiver of a packet.
-pub(crate) fn receiver_of(rx: &Rx<'_>, flow: &Flow) -> Option<Entry<Endpoint>> {
-    tables().lookup(&rcu::read_lock(), flow, rx.flow_hash())
+pub(crate) fn receiver_of(rx: &Rx<'_>) -> Option<Entry<Endpoint>> {
+    tables().lookup(&rcu::read_lock(), rx.flow(), rx.flow_hash())
 }
 
 /// The listener that best fits `flow`, to which a packet belongs whose header has `header_len`

@@ -127,8 +127,7 @@ pub(crate) fn count_unseen(namespace: &Namespace, why: DropReason) {
 }
 
 fn dispatch(skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) {
-    let flow = rx.flow();
-    match demux::receiver_of(rx, &flow) {
+    match demux::receiver_of(rx) {
         Some(Entry::Sock(sk)) => {
             hand_over(&sk, skb, rx, namespace, segment, |sk, skb| {
                 take(sk, skb, segment)
@@ -157,7 +156,7 @@ fn dispatch(skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) 
 
 /// There is no connection: somebody may be listening.
 fn to_listener(mut skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) {
-    match demux::lookup_listener(&rx.flow(), &mut skb, segment.header_len) {
+    match demux::lookup_listener(rx.flow(), &mut skb, segment.header_len) {
         Some(listener) => {
             hand_over(&listener, skb, rx, namespace, segment, |sk, skb| {
                 match sk.endpoint().role() {
@@ -183,7 +182,7 @@ pub(crate) fn reset(skb: &SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &
     let Some(transmit) = listener::reset_reply(segment) else {
         return;
     };
-    if let Ok(header) = Header::of(&transmit, ports_of(&rx.flow())) {
+    if let Ok(header) = Header::of(&transmit, ports_of(rx.flow())) {
         namespace.note(Event::OutRsts);
         rx.reply(skb, header.as_slice());
     }

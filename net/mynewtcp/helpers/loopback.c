@@ -19,6 +19,9 @@ __newtcp bool newtcp_loopback_leads4(const struct sock *sk,
 	if (dst->input != ip_local_deliver || dst->output != ip_output ||
 	    rcu_access_pointer(inet_sk(sk)->inet_opt))
 		return false;
+	/* An address may become that of all after a socket has connected to it. */
+	if (dst_rtable(dst)->rt_flags & (RTCF_BROADCAST | RTCF_MULTICAST))
+		return false;
 #ifdef CONFIG_IP_ROUTE_CLASSID
 	if (dst->tclassid)
 		return false;

@@ -11,8 +11,13 @@ __newtcp int newtcp_cmsg_send(struct sock *sk, struct msghdr *msg,
 			      u32 *stamps)
 {
 	struct sockcm_cookie cookie = { .tsflags = READ_ONCE(sk->sk_tsflags) };
-	int err = msg->msg_controllen ? sock_cmsg_send(sk, msg, &cookie) : 0;
+	int err;
 
+	if (likely(!msg->msg_controllen && !cookie.tsflags)) {
+		*stamps = 0;
+		return 0;
+	}
+	err = msg->msg_controllen ? sock_cmsg_send(sk, msg, &cookie) : 0;
 	if (err)
 		return err;
 	/* A stamp's key is its place in the stream; there is no device memory. */
@@ -191,9 +196,24 @@ __newtcp int newtcp_append_zerocopy(struct sock *sk, struct sk_buff *skb,
 	return skb_zerocopy_iter_stream(sk, skb, msg, len, uarg, NULL);
 }
 
+/* Most of what is read in one go is in one place, which has an address. */
 __newtcp int newtcp_copy_to_msg(const struct sk_buff *skb, int offset,
 				struct msghdr *msg, int len)
 {
+	const struct skb_shared_info *shinfo = skb_shinfo(skb);
+	const skb_frag_t *frag = &shinfo->frags[0];
+
+	if (!IS_ENABLED(CONFIG_HIGHMEM) && !skb_headlen(skb) &&
+	    shinfo->nr_frags == 1 && !shinfo->frag_list &&
+	    skb_frags_readable(skb) && (u32)offset + len <= skb_frag_size(frag)) {
+		void *from = (u8 *)skb_frag_address(frag) + offset;
+		size_t n = copy_to_iter(from, len, &msg->msg_iter);
+
+		if (likely(n == len))
+			return 0;
+		iov_iter_revert(&msg->msg_iter, n);
+		return -EFAULT;
+	}
 	return skb_copy_datagram_msg(skb, offset, msg, len);
 }
 

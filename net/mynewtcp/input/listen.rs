@@ -111,7 +111,7 @@ pub(crate) fn receive_new(
 /// the stack frame of every segment of every connection three times as large.
 #[inline(never)]
 pub(crate) fn receive(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
-    match demux::lookup(&skb.rx().flow()) {
+    match demux::lookup(skb.rx().flow()) {
         Some(Entry::Request(request)) => to_half_open(sk, &request, skb, segment),
         Some(Entry::TimeWait(waiting)) => match verdict_again(sk, &waiting, segment) {
             TimeWaitVerdict::Reuse { iss_floor } => {

@@ -98,7 +98,7 @@ pub(crate) fn receive(
         }
         TimeWaitVerdict::Reuse { iss_floor: _ } => {
             // The listener asks again, under its lock, and takes the object away.
-            if let Some(listener) = demux::lookup_listener(&rx.flow(), &mut skb, segment.header_len)
+            if let Some(listener) = demux::lookup_listener(rx.flow(), &mut skb, segment.header_len)
             {
                 hand_over(&listener, skb, rx, namespace, segment, |sk, skb| {
                     take(sk, skb, segment);
@@ -111,7 +111,7 @@ pub(crate) fn receive(
 }
 
 fn reply(skb: &SkBuff, rx: &Rx<'_>, transmit: &Transmit) {
-    if let Ok(header) = Header::of(transmit, ports_of(&rx.flow())) {
+    if let Ok(header) = Header::of(transmit, ports_of(rx.flow())) {
         rx.reply(skb, header.as_slice());
     }
 }

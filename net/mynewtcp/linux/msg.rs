@@ -149,8 +149,10 @@ impl<E: Protocol> Sock<E> {
     pub(crate) fn check_control(&self, msg: &mut Msg<'_>) -> Result<Stamps> {
         let mut stamps = 0;
         // SAFETY: All are live.
-        to_result(unsafe { b::newtcp_cmsg_send(self.as_raw(), msg.as_raw(), &raw mut stamps) })?;
-        Ok(Stamps(stamps))
+        match unsafe { b::newtcp_cmsg_send(self.as_raw(), msg.as_raw(), &raw mut stamps) } {
+            0 => Ok(Stamps(stamps)),
+            error => Err(Error::from_errno(error)),
+        }
     }
 
     /// What SO_TIMESTAMPING is set to.

@@ -79,7 +79,12 @@ unsafe extern "C" fn receive<E: Protocol>(skb: *mut b::sk_buff) -> ffi::c_int {
 /// come from this host.
 #[inline]
 pub(super) fn take<E: Protocol>(mut skb: SkBuff, flow_hash: Option<FlowHash>) -> Outbox {
-    match admit(&mut skb) {
+    let admitted = match flow_hash {
+        // Nothing has happened to it on the way.
+        Some(_) => Ok(()),
+        None => admit(&mut skb),
+    };
+    match admitted {
         Ok(()) => {
             // SAFETY: The network header of a received packet is in its head; what `Rx` borrows
             // from it lives until the packet is queued or freed, and a reader of the IP header
@@ -122,8 +127,6 @@ fn admit(skb: &mut SkBuff) -> Result<(), DropReason> {
 pub(crate) struct Rx<'a> {
     net: *mut b::net,
     flow: Flow,
-    tos: u8,
-    reply_mark: u32,
     flow_hash: Option<FlowHash>,
     /// What its receiver has sent to other sockets of this host.
     outbox: Cell<Outbox>,
@@ -167,8 +170,6 @@ impl Rx<'_> {
                     rport,
                     ifindex: b::newtcp_skb_iif(skb).max(0) as u32,
                 },
-                tos: b::newtcp_skb_tos(skb),
-                reply_mark: b::newtcp_skb_reply_mark(skb),
                 flow_hash: None,
                 outbox: Cell::new(Outbox::EMPTY),
                 _packet: PhantomData,
@@ -183,8 +184,8 @@ impl Rx<'_> {
     }
 
     /// Its four-tuple, the receiver's end local; `ifindex` is where it came in.
-    pub(crate) fn flow(&self) -> Flow {
-        self.flow
+    pub(crate) fn flow(&self) -> &Flow {
+        &self.flow
     }
 
     /// The hash of the flow, if its sender knew it.
@@ -209,12 +210,13 @@ impl Rx<'_> {
 
     /// Answers the packet with a segment without payload: `header` is header and options with
     /// the checksum field zero. Best effort: an answer that cannot be sent is like one lost.
-    pub(crate) fn reply(&self, _skb: &SkBuff, header: &[u8]) {
+    pub(crate) fn reply(&self, skb: &SkBuff, header: &[u8]) {
         let manner = Manner {
             oif: 0,
-            mark: self.reply_mark,
+            // SAFETY: A packet on its way in, with its route and IP header.
+            mark: unsafe { b::newtcp_skb_reply_mark(skb.as_raw()) },
             // The answer goes the same class, but says nothing about congestion.
-            tos: self.tos & !3,
+            tos: skb.tos() & !3,
         };
         let _ = ip_output::reply(self.net(), &self.flow, &manner, header);
     }

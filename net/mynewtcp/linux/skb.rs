@@ -37,7 +37,6 @@ use core::{
     ptr::NonNull,
 };
 use kernel::{
-    error::to_result,
     prelude::*,
     types::Opaque, //
 };
@@ -287,9 +286,12 @@ impl SkbRef {
             return Err(EINVAL);
         }
         // SAFETY: The skb has the bytes, and `msg` is a live message.
-        to_result(unsafe {
+        match unsafe {
             b::newtcp_copy_to_msg(self.as_raw(), offset as i32, msg.as_raw(), len as i32)
-        })
+        } {
+            0 => Ok(()),
+            error => Err(Error::from_errno(error)),
+        }
     }
 }
 

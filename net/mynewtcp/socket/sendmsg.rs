@@ -136,7 +136,9 @@ impl Writer {
                     self.pending = self.pending.saturating_add(octets);
                     filled += 1;
                     if msg.remaining() == 0 {
-                        self.stamp_unsent(sk, self.pending);
+                        if self.stamps != Stamps::NONE {
+                            self.stamp_unsent(sk, self.pending);
+                        }
                     } else if is_due(sk, self.pending) {
                         self.push(sk, msg.remaining())?;
                     }
@@ -268,6 +270,9 @@ fn push(sk: &mut Owned<'_>, octets: u32, flags: u32, remaining: usize) -> Result
 
 /// Does what is queued wait still, as it did without the last `octets`?
 fn is_still_waiting(sk: &mut Owned<'_>, octets: u32, more: bool) -> bool {
+    if sk.shared().unsent() == 0 {
+        return false;
+    }
     let queues = sk.queues();
     let Some(front) = queues.unsent().front().map(|skb| skb.len()) else {
         return false;

@@ -79,15 +79,16 @@ impl Connection {
         if self.timers.is_armed(Timer::Memory) {
             return Polled::Nothing;
         }
-        let found = match self.state() {
-            StateName::Closed => put(out, self.poll_closed(cx)),
-            StateName::SynSent | StateName::SynReceived => put(out, self.poll_handshake(cx)),
-            StateName::Established
-            | StateName::FinWait1
-            | StateName::FinWait2
-            | StateName::CloseWait
-            | StateName::Closing
-            | StateName::LastAck => self.poll_synchronized(cx, out),
+        let found = match self.plain_len(cx) {
+            Some(len) => {
+                let sent = self.send_plainly(cx, len, out);
+                if sent && !self.snd.probe_due {
+                    self.rest_after_plain(cx, out);
+                    return Polled::Last;
+                }
+                sent || self.poll_without_data(cx, out)
+            }
+            None => self.poll_long(cx, out),
         };
         if !found {
             return Polled::Nothing;
@@ -98,6 +99,33 @@ impl Connection {
             return Polled::Last;
         }
         Polled::One
+    }
+
+    /// [`poll_transmit_into`](Self::poll_transmit_into) where there is more to look at than a few
+    /// octets to send.
+    fn poll_long<S: Shell>(&mut self, cx: &mut Context<'_, S>, out: &mut Transmit) -> bool {
+        match self.state() {
+            StateName::Closed => put(out, self.poll_closed(cx)),
+            StateName::SynSent | StateName::SynReceived => put(out, self.poll_handshake(cx)),
+            StateName::Established
+            | StateName::FinWait1
+            | StateName::FinWait2
+            | StateName::CloseWait
+            | StateName::Closing
+            | StateName::LastAck => self.poll_synchronized(cx, out),
+        }
+    }
+
+    /// `transmit` is all that there was to send, one segment of new data. What follows any
+    /// transmission then: it is counted, and the connection rests.
+    #[inline]
+    fn rest_after_plain<S: Shell>(&mut self, cx: &mut Context<'_, S>, transmit: &Transmit) {
+        debug_assert!(self.has_nothing_to_send() && self.is_plain());
+        cx.shell.count(Counter::OutSegs, 1);
+        cx.shell.count(Counter::OrigDataSent, 1);
+        self.tally.count(transmit);
+        self.timers.stop(Timer::Pacing);
+        self.rest_plainly(cx);
     }
 
     /// Whether there is nothing to transmit, so that [`poll_transmit`](Self::poll_transmit) need
@@ -251,17 +279,22 @@ impl Connection {
     /// There is [nothing to send](Self::has_nothing_to_send).
     fn rest<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         self.timers.stop(Timer::Pacing);
-        let is_plain = self.snd.syn_acked
-            && self.snd.nxt == self.snd.write_seq
-            && self.snd.recovery.phase == Phase::Open
-            && self.snd.recovery.dup_acks == 0
-            && self.snd.board.is_clean(self.snd.una);
-        if is_plain && cx.config.prediction {
+        if self.is_plain() && cx.config.prediction {
             self.rest_plainly(cx);
             return;
         }
         self.snd.cwnd_limited = self.congestion_allows() < self.snd.size.mss().octets();
         self.settle(cx);
+    }
+
+    /// All that was ever queued is under way or has arrived, and nothing is held to be lost.
+    #[inline]
+    fn is_plain(&self) -> bool {
+        self.snd.syn_acked
+            && self.snd.nxt == self.snd.write_seq
+            && self.snd.recovery.phase == Phase::Open
+            && self.snd.recovery.dup_acks == 0
+            && self.snd.board.is_clean(self.snd.una)
     }
 
     /// The same where all that was ever queued is under way or has arrived and nothing is held to
@@ -311,13 +344,11 @@ impl Connection {
     }
 
     fn poll_output<S: Shell>(&mut self, cx: &mut Context<'_, S>, out: &mut Transmit) -> bool {
-        let sent = match self.plain_len(cx) {
-            Some(len) => self.send_plainly(cx, len, out),
-            None => self.poll_before_ack(cx, out),
-        };
-        if sent {
-            return true;
-        }
+        self.poll_before_ack(cx, out) || self.poll_without_data(cx, out)
+    }
+
+    /// What goes when no data does.
+    fn poll_without_data<S: Shell>(&mut self, cx: &mut Context<'_, S>, out: &mut Transmit) -> bool {
         if self.rcv.ack.is_now() {
             self.transmit_ack(cx, out);
             return true;

@@ -50,7 +50,7 @@ fn hash_of(flow: &Flow) -> impl CookieHash + '_ {
 
 /// Answers a SYN with a cookie; nothing is remembered of it.
 pub(super) fn send(sk: &mut Locked<'_>, skb: &SkBuff, segment: &Segment) -> Result {
-    let flow = key_of(sk, skb.rx().flow());
+    let flow = key_of(sk, *skb.rx().flow());
     let Origin {
         parameters, tuned, ..
     } = origin_of(sk, &flow)?;
@@ -82,7 +82,7 @@ pub(super) fn take(sk: &mut Locked<'_>, skb: &SkBuff, segment: &Segment) -> Opti
     if !is_answer || too_late || syncookies == NEVER {
         return None;
     }
-    let flow = key_of(sk, skb.rx().flow());
+    let flow = key_of(sk, *skb.rx().flow());
     let Origin {
         parameters, tuned, ..
     } = origin_of(sk, &flow).ok()?;

@@ -154,7 +154,7 @@ fn admit(
     hash: Option<FlowHash>,
     iss_floor: Option<SeqNum>,
 ) -> Result {
-    let flow = key_of(sk, skb.rx().flow());
+    let flow = key_of(sk, *skb.rx().flow());
     let Origin {
         mut parameters,
         tuned,

@@ -167,6 +167,7 @@ impl Connection {
         let unsent = snd.write_seq.distance_from(snd.nxt);
         let flight = snd.nxt.distance_from(snd.una);
         let is_plain = self.is_established()
+            && snd.syn_acked
             && cx.config.prediction
             && unsent.wrapping_sub(1) < snd.size.mss().octets()
             && snd.recovery.phase == Phase::Open
