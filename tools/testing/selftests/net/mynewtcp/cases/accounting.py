@@ -180,7 +180,7 @@ def namespace_goes_with_open_sockets(context):
     """A namespace that is left with sockets in TIME-WAIT and half open goes cleanly."""
     for _ in range(20):
         ns = Namespace("short-lived")
-        ns.ip("link set lo up")
+        ns.net.up("lo")
         with ns.inside():
             listener = context.keep(context.family.open(4, context.settings.door))
             listener.bind(("127.0.0.1", 7000))

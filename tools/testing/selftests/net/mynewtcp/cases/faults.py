@@ -146,7 +146,7 @@ def bad_loopback(context):
             "delay", "1ms", "reorder", "20%", "loss", "10%"])
     # What is lost comes again soon, or this would take minutes.
     ns.write_sysctl("net.mynewtcp.rto_min_us", 5000)
-    ns.ip("link set lo mtu 1500")
+    ns.net.mtu("lo", 1500)
 
 
 def all_lives(context, fault, fewest):

@@ -116,6 +116,8 @@ def narrow_path(context):
         ns.write_sysctl(f"net.ipv6.conf.{device}.accept_dad", 0)
         ns.ip(f"addr add {address}/{length} dev {device}" + (" nodad" if version == 6 else ""),
               f"link set {device} up")
+    for ns, device, address in ((link.b.ns, "r0", near), (home, "c0", far)):
+        ns.net.await_ready(device, address)
     link.b.ns.write_sysctl("net.ipv4.ip_forward", 1)
     link.b.ns.write_sysctl("net.ipv6.conf.all.forwarding", 1)
     home.ip(f"route add {link.a.address(version)} via {near} dev c0 advmss 1440")

@@ -312,7 +312,7 @@ def loopback_that_is_down(context):
     client, server = pair(context)
     check_short(client, server)
     ns = context.link.a.ns
-    ns.ip("link set lo down")
+    ns.net.down("lo")
     with contextlib.suppress(OSError):
         client.sendall(b"held")
     server.settimeout(context.quiet)

@@ -86,7 +86,7 @@ def undisturbed(context, family, ns, fill):
 def memory_full_namespace_leaves_the_others_alone(context):
     """While one namespace is at its high limit, another has its whole throughput."""
     a, b = context.link.a, context.link.b
-    b.ns.ip("link set lo up")
+    b.ns.net.up("lo")
 
     @contextlib.contextmanager
     def fill():
@@ -107,7 +107,7 @@ def memory_full_pool_leaves_tcp_alone(context):
     if not context.settings.check_memory:
         raise Skip("the machine is shared")
     a, b = context.link.a, context.link.b
-    b.ns.ip("link set lo up")
+    b.ns.net.up("lo")
 
     @contextlib.contextmanager
     def fill():

@@ -5,7 +5,6 @@ import select
 import socket
 import struct
 
-from harness import tools
 from harness.context import pattern
 from harness.forge import (ACK, FIN, PSH, RST, SYN, URG, Builder, ones_complement, parse,
                            timestamps_option)
@@ -126,14 +125,12 @@ def check_cut(context, flags, length, options=b""):
 @case(timeout=60)
 def offload_cut_fields(context):
     """Sequence numbers, flags, options, checksums and lengths of a cut superpacket."""
-    tools.need("ethtool")
     check_cut(context, ACK | PSH | FIN | CWR | ECE, 12 * MSS + 7, timestamps_option(1234, 4321))
 
 
 @case(timeout=60)
 def offload_cut_plain(context):
     """The same with nothing special, and with segments that all are full."""
-    tools.need("ethtool")
     check_cut(context, ACK, 5 * MSS)
 
 
@@ -144,7 +141,6 @@ class Merger:
     WAIT, POLLS = 200_000_000, 10
 
     def __init__(self, context):
-        tools.need("ethtool")
         self.context = context
         link = context.link
         link.offload(link.a, "tx", "off")

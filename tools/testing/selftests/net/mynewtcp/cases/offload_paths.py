@@ -4,7 +4,7 @@
 import socket
 
 from cases.transfer import exchange
-from harness import paths, tools
+from harness import paths
 from harness.forge import SYN, Builder, Ear, parse
 from harness.registry import Failure, case, check, check_equal
 
@@ -65,7 +65,6 @@ def no_merging(path, *sides):
 @case(timeout=60)
 def offload_through_a_bridge(context):
     """Superpackets pass a bridge whole, or cut where a port cannot take them."""
-    tools.need("ethtool")
     path = context.use(paths.Bridged())
     exchange(context, BYTES, 7700)
     path.set_middle("tso", "off", "gso", "off", "tx", "off")
@@ -79,7 +78,6 @@ def offload_through_a_bridge(context):
 @case(timeout=60)
 def offload_through_a_router(context):
     """A router with a smaller MTU behind it: superpackets of smaller segments."""
-    tools.need("ethtool")
     path = context.use(paths.Routed(mtu_a=4000, mtu_b=1300))
     exchange(context, BYTES, 7702)
     path.set_middle("tso", "off", "gso", "off", "tx", "off")
@@ -93,7 +91,6 @@ def offload_through_a_router(context):
 @case(timeout=60)
 def offload_merged_by_a_router(context):
     """What a router's GRO has merged leaves it cut again."""
-    tools.need("ethtool")
     path = context.use(paths.Routed())
     path.set_middle("gro", "on", "tso", "off", "gso", "off", "tx", "off")
     for side in (path.a, path.b):

@@ -231,13 +231,13 @@ def option_info_of_timeouts(context):
     check_equal(timeouts(), (0, 0, 0), "time-outs, rows, milliseconds at first")
     client.sendall(b"x")
     server.recv(1)
-    context.link.b.ns.ip("link set b0 down")
+    context.link.b.ns.net.down("b0")
     client.sendall(b"x")
     context.until(lambda: timeouts()[0] >= 2 and timeouts()[2] > 0, "there are time-outs")
     check_equal(timeouts()[1], 1, "rows of them")
     early = timeouts()[2]
     context.until(lambda: timeouts()[2] > early, "the time goes on")
-    context.link.b.ns.ip("link set b0 up")
+    context.link.b.ns.net.up("b0")
     check_equal(server.recv(1), b"x", "what comes at last")
     context.until(lambda: struct.unpack_from(
         "I", client.getsockopt(SOL_TCP, socket.TCP_INFO, 248), 24)[0] == 0, "all is acknowledged")

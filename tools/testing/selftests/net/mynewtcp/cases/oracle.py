@@ -43,7 +43,7 @@ def run_all(context, door, complete):
     unexplained = []
     ns = Namespace("oracle")
     try:
-        ns.ip("link set lo up")
+        ns.net.up("lo")
         ns.write_sysctl("net.ipv6.conf.lo.accept_dad", 0)
         # A TCP without Fast Open, and buffers of the same size.
         ns.write_sysctl("net.ipv4.tcp_fastopen", 0)

@@ -196,7 +196,6 @@ def exchange(context, length, port=7000):
 def offloads_off(context):
     """Without segmentation and checksum offload, on one side and on both."""
     link = context.link
-    tools.need("ethtool")
     for number, sides in enumerate(((link.a,), (link.b,), (link.a, link.b))):
         for side in (link.a, link.b):
             state = "off" if side in sides else "on"

@@ -81,7 +81,9 @@ def link_local_needs_scope(context):
     """A link-local address wants the device."""
     link = context.link
     for side in (link.a, link.b):
-        side.ns.ip(f"addr replace fe80::{side.address(6)[-1]}/64 dev {side.device} nodad")
+        address = f"fe80::{side.address(6)[-1]}"
+        side.ns.ip(f"addr replace {address}/64 dev {side.device} nodad")
+        side.ns.net.await_ready(side.device, address)
     with link.b.ns.inside():
         index = socket.if_nametoindex("b0")
     listener = context.socket(link.b)

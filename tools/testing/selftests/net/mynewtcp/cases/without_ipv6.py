@@ -17,7 +17,7 @@ def without_ipv6(context):
                  socket.SOCK_STREAM, 0)
     ns = Namespace("v4")
     try:
-        ns.ip("link set lo up")
+        ns.net.up("lo")
         for number, door in enumerate(("family", "inet")):
             with ns.inside():
                 expect_error(errno.EAFNOSUPPORT, f"IPv6 by door {door}", context.family.open, 6,

@@ -4,6 +4,8 @@
 registry   the cases, their parameters, skips and failures
 family     TCP or NEW_TCP: how to open a socket of it, and what it is called
 netns      network namespaces and the veth link between two of them
+rtnetlink  devices, addresses and neighbours of a namespace
+offloads   offloads of a device
 context    what one case works with; it puts everything away afterwards
 proto_row  the family's row in /proc/net/protocols
 kernel     what the running kernel was built with

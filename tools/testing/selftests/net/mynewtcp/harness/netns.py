@@ -6,7 +6,9 @@ import ctypes
 import os
 import subprocess
 
+from . import offloads
 from .registry import Failure, Skip, check_equal
+from .rtnetlink import Rtnetlink
 
 CLONE_NEWNET = 0x40000000
 HERE = "/proc/thread-self/ns/net"
@@ -29,6 +31,7 @@ class Namespace:
         try:
             _checked(_libc.unshare(CLONE_NEWNET))
             self.fd = os.open(HERE, os.O_RDONLY | os.O_CLOEXEC)
+            self.net = Rtnetlink()
         finally:
             _checked(_libc.setns(home, CLONE_NEWNET))
             os.close(home)
@@ -56,10 +59,9 @@ class Namespace:
 
     def run(self, argv, input=None, check=True):
         """Run a program in the namespace to its end; gives its output."""
-        done = subprocess.run(
-            argv, input=input, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            preexec_fn=self.enter, check=False,
-        )
+        with self.inside():
+            done = subprocess.run(argv, input=input, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, check=False)
         output = done.stdout.decode(errors="replace")
         if check and done.returncode != 0:
             raise Failure(f"{' '.join(argv)} in {self.name} ended with "
@@ -68,7 +70,8 @@ class Namespace:
 
     def start(self, argv, **options):
         """Start a program in the namespace."""
-        return subprocess.Popen(argv, preexec_fn=self.enter, **options)
+        with self.inside():
+            return subprocess.Popen(argv, **options)
 
     def read(self, path):
         """Read a file below /proc as the namespace shows it."""
@@ -81,8 +84,13 @@ class Namespace:
             with open("/proc/sys/" + name.replace(".", "/"), "w", encoding="ascii") as file:
                 file.write(str(value))
 
+    def offload(self, device, *settings):
+        """Change offloads, named and put as ethtool -K takes them."""
+        offloads.switch(self.net.sock, device, *settings)
+
     def close(self):
         """Let go of the namespace."""
+        self.net.close()
         os.close(self.fd)
 
 
@@ -100,6 +108,17 @@ class Side:
         """The side's address."""
         return self.addresses[version]
 
+    def settle(self):
+        """Give the device, which has come, the side's addresses, and take it up."""
+        self.ns.net.up("lo")
+        self.ns.net.address(self.device, self.addresses[4], 24)
+        self.ns.net.address(self.device, self.addresses[6], 64)
+        self.ns.net.up(self.device)
+
+    def await_ready(self):
+        """Wait until nothing is thrown away that leaves or arrives."""
+        self.ns.net.await_ready(self.device, *self.addresses.values())
+
 
 class Link:
     """Namespaces a and b, device a0 in one, b0 in the other.
@@ -116,37 +135,23 @@ class Link:
     def __init__(self, mtu=1500):
         self.a = Side("a", 1)
         self.b = Side("b", 2)
-        self.a.ns.ip(
-            f"link add a0 address {self.a.mac} mtu {mtu} type veth "
-            f"peer name b0 address {self.b.mac} mtu {mtu} netns {self.b.ns.path}"
-        )
+        self.a.ns.net.veth("a0", self.a.mac, mtu, "b0", self.b.mac, self.b.ns.fd)
         for side in (self.a, self.b):
             side.ns.write_sysctl(f"net.ipv6.conf.{side.device}.accept_dad", 0)
-            side.ns.ip(
-                "link set lo up",
-                f"addr add {side.address(4)}/24 dev {side.device}",
-                f"addr add {side.address(6)}/64 dev {side.device} nodad",
-                f"link set {side.device} up",
-            )
+            side.settle()
+            for silent in self.SILENT.values():
+                side.ns.net.neighbour(side.device, silent, self.peer(side).mac)
         self.mend()
         for side in (self.a, self.b):
-            side.ns.ip(*(
-                f"neigh replace {silent} lladdr {self.peer(side).mac} "
-                f"dev {side.device} nud permanent"
-                for silent in self.SILENT.values()
-            ))
+            side.await_ready()
 
     def peer(self, side):
         """The other side."""
         return self.b if side is self.a else self.a
 
     def _point(self, side, mac):
-        peer = self.peer(side)
-        side.ns.ip(*(
-            f"neigh replace {peer.address(version)} lladdr {mac} "
-            f"dev {side.device} nud permanent"
-            for version in (4, 6)
-        ))
+        for version in (4, 6):
+            side.ns.net.neighbour(side.device, self.peer(side).address(version), mac)
 
     def cut(self, *sides):
         """Nothing that these sides (both, if none is named) send arrives."""
@@ -160,11 +165,11 @@ class Link:
 
     def set_mtu(self, side, mtu):
         """Change one side's MTU."""
-        side.ns.ip(f"link set {side.device} mtu {mtu}")
+        side.ns.net.mtu(side.device, mtu)
 
     def offload(self, side, *settings):
         """Change offloads as ethtool -K takes them."""
-        side.ns.run(["ethtool", "-K", side.device, *settings])
+        side.ns.offload(side.device, *settings)
 
     def netem(self, side, *parameters):
         """Put a netem qdisc in front of one side."""
@@ -180,6 +185,6 @@ class Link:
 
     def close(self):
         """Take the link down and let go of both namespaces."""
-        self.a.ns.ip("link del a0")
+        self.a.ns.net.delete("a0")
         for ns in self.namespaces():
             ns.close()

@@ -43,7 +43,7 @@ class Path:
 
     def offload(self, side, *settings):
         """Change offloads as ethtool -K takes them."""
-        side.ns.run(["ethtool", "-K", side.device, *settings])
+        side.ns.offload(side.device, *settings)
 
     def close(self):
         """Let go of the namespaces; their devices go with them."""
@@ -63,12 +63,18 @@ class Between(Path):
                 f"address {side.mac} mtu {mtu} netns {side.ns.path}")
             self.quiet(side.ns, side.device)
             self.quiet(self.middle, f"to_{side.name}")
-            side.ns.ip("link set lo up")
+            side.ns.net.up("lo")
 
     def set_middle(self, *settings):
         """Change offloads of both devices in the middle."""
         for side in (self.a, self.b):
-            self.middle.run(["ethtool", "-K", f"to_{side.name}", *settings])
+            self.middle.offload(f"to_{side.name}", *settings)
+
+    def await_ready(self):
+        """Wait until nothing is thrown away any more."""
+        for side in (self.a, self.b):
+            side.await_ready()
+            self.middle.net.await_ready(f"to_{side.name}")
 
     def close(self):
         """The middle last: nobody's sockets live there."""
@@ -88,6 +94,7 @@ class Bridged(Between):
             side.ns.ip(f"addr add {side.address(4)}/24 dev {side.device}",
                        f"addr add {side.address(6)}/64 dev {side.device} nodad",
                        f"link set {side.device} up")
+        self.await_ready()
 
 
 class Routed(Between):
@@ -108,6 +115,7 @@ class Routed(Between):
                        f"link set {side.device} up",
                        f"route add default via {router[4]}",
                        f"route add default via {router[6]}")
+        self.await_ready()
 
 
 class Tunnelled(Path):
@@ -131,6 +139,7 @@ class Tunnelled(Path):
                        f"link set {side.device} mtu {mtu} up",
                        f"addr add {side.address(4)}/24 dev {side.device}",
                        f"addr add {side.address(6)}/64 dev {side.device} nodad")
+            side.await_ready()
         self.stop, self.stopped = socket.socketpair()
         self.thread = threading.Thread(target=self.carry, daemon=True)
         self.thread.start()
