@@ -16,8 +16,8 @@ from .knobs import Count
 from .registry import Failure
 
 PAGE = mmap.PAGESIZE
-# How often to look, and how long the child runs in between, in seconds.
-ATTEMPTS, GAP = 400, 0.003
+# How long to look, on a fast machine, and how long the child runs in between, in seconds.
+PATIENCE, GAP = 5.0, 0.003
 PIECE = 500
 
 
@@ -60,10 +60,17 @@ def is_held(peer):
     return dropped.grown() > 0
 
 
+def attempts(context):
+    """Turns to look at the child, until it has had time enough to be caught."""
+    deadline = time.monotonic() + PATIENCE * context.scale
+    while time.monotonic() < deadline:
+        yield
+    raise Failure("the child never has the socket in time")
+
+
 def catch(peer):
     """Return as soon as the child has the socket."""
-    for _ in range(ATTEMPTS):
+    for _ in attempts(peer.context):
         time.sleep(GAP)
         if is_held(peer):
             return
-    raise Failure("the child never has the socket")
