@@ -89,9 +89,10 @@ def _programs(scripts):
 def _build_stages(repo):
     scripts = f"{repo}/scripts"
     yield Stage("root", "the build root", (f"{scripts}/env", "setup"), build=True)
+    # First what most stages need, then what the longest one needs.
     yield _kernel(repo, "um", "build User-mode Linux")
-    yield _kernel(repo, "x86", "build the kernel for QEMU")
     yield _kernel(repo, "debug", "build the kernel with every checker")
+    yield _kernel(repo, "x86", "build the kernel for QEMU")
     yield Stage(
         "linux-7.2",
         "NEW_TCP compiles on the release before",

@@ -100,19 +100,29 @@ def add(options):
     if is_there(options.device):
         raise Trouble(f"{options.device} has a gateway; remove it first")
     with tempfile.TemporaryDirectory(prefix="newtcp-gateway-") as home:
-        program = str(Path(home) / "gateway.o")
-        run("clang", "--target=bpf", "-O2", "-Wall", "-Wno-compare-distinct-pointer-types",
-            "-idirafter", f"/usr/include/{platform.machine()}-linux-gnu",
-            *definitions(options), "-c", str(SOURCE), "-o", program)
-        if not has_clsact(options.device):
-            run("tc", "qdisc", "add", "dev", options.device, "clsact")
-        try:
-            for direction, section in DIRECTIONS.items():
-                run("tc", "filter", "add", "dev", options.device, direction, *PLACE,
-                    "direct-action", "object-file", program, "section", section)
-        except Trouble:
-            remove(options)
-            raise
+        program = Path(home) / "gateway.o"
+        translate(options, program)
+        attach(options, program)
+
+
+def translate(options, program):
+    """Compile for these choices."""
+    run("clang", "--target=bpf", "-O2", "-Wall", "-Wno-compare-distinct-pointer-types",
+        "-idirafter", f"/usr/include/{platform.machine()}-linux-gnu",
+        *definitions(options), "-c", str(SOURCE), "-o", str(program))
+
+
+def attach(options, program):
+    """Put what was compiled on both directions of the device."""
+    if not has_clsact(options.device):
+        run("tc", "qdisc", "add", "dev", options.device, "clsact")
+    try:
+        for direction, section in DIRECTIONS.items():
+            run("tc", "filter", "add", "dev", options.device, direction, *PLACE,
+                "direct-action", "object-file", str(program), "section", section)
+    except Trouble:
+        remove(options)
+        raise
 
 
 def remove(options):

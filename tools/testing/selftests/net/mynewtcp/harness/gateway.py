@@ -2,9 +2,12 @@
 """A connection between the family on side a and Linux' TCP on side b."""
 
 import contextlib
+import functools
+import importlib.util
 import shutil
 import socket
 import struct
+import tempfile
 from pathlib import Path
 
 from . import family as families
@@ -20,14 +23,47 @@ PORT = 7800
 TIMESTAMPS, SACK, WINDOW_SCALE, ECN = 1, 2, 4, 8
 
 
-def gateway(side, *words, check=True):
-    """Run tools/mynewtcp/gateway/gateway.py on one side; gives what it prints."""
-    program = next((path for path in PROGRAMS if path.exists()), None)
-    if program is None:
+@functools.cache
+def program():
+    """The gateway's program."""
+    found = next((path for path in PROGRAMS if path.exists()), None)
+    if found is None:
         raise Failure(f"there is no {PROGRAMS[0]}")
     if shutil.which("clang") is None:
         raise Failure("the gateway needs clang")
-    return side.ns.run([str(program), *words], check=check)
+    return found
+
+
+def gateway(side, *words, check=True):
+    """Run tools/mynewtcp/gateway/gateway.py on one side; gives what it prints."""
+    return side.ns.run([str(program()), *words], check=check)
+
+
+class Compiled:
+    """What the gateway compiles, once for all cases that want the same."""
+
+    def __init__(self):
+        spec = importlib.util.spec_from_file_location("gateway", program())
+        self.code = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self.code)
+        self.home = tempfile.TemporaryDirectory(prefix="mynewtcp-gateway-")
+        self.objects = {}
+
+    def add(self, side, *words):
+        """`gateway add` on that side's device."""
+        options = self.code.parse(["add", side.device, *words])
+        with side.ns.inside():
+            if words not in self.objects:
+                place = Path(self.home.name) / f"{len(self.objects)}.o"
+                self.code.translate(options, place)
+                self.objects[words] = place
+            self.code.attach(options, self.objects[words])
+
+
+@functools.cache
+def compiled():
+    """The one of this run."""
+    return Compiled()
 
 
 def netstat(ns, name):
@@ -75,10 +111,9 @@ class Meeting:
         self.port = PORT
         if not self.we_are_tcp:
             link = context.link
-            gateway(link.a, "add", link.a.device,
-                    "--ip-protocol", str(context.family.ip_protocol),
-                    *(word for version in (4, 6)
-                      for word in ("--local", link.a.address(version))))
+            compiled().add(link.a, "--ip-protocol", str(context.family.ip_protocol),
+                           *(word for version in (4, 6)
+                             for word in ("--local", link.a.address(version))))
 
     def our_socket(self):
         """A socket on side a."""
