@@ -13,6 +13,7 @@ use crate::endpoint::{
     Endpoint,
     Request,
     RequestRef,
+    SavedSyn,
     Sock,
     SockRef,
     TimeWaitRef,
@@ -83,20 +84,25 @@ pub(crate) fn enter_request(
 /// Forgets a half-open connection. Its listener has room for another at once.
 pub(crate) fn forget_request(request: &RequestRef) {
     request.remove();
-    vacate(request);
+    drop(vacate(request));
 }
 
-/// Gives the listener its place back; the memory follows when nobody looks at it any more.
-fn vacate(request: &RequestRef) {
-    let slot = request.lock().slot.take();
+/// Gives the listener its place back; the memory follows when nobody looks at it any more. The
+/// SYN, if it was kept.
+fn vacate(request: &RequestRef) -> Option<SavedSyn> {
+    let (slot, saved_syn) = {
+        let mut guard = request.lock();
+        (guard.slot.take(), guard.saved_syn.take())
+    };
     drop(slot);
+    saved_syn
 }
 
-/// Puts the socket of an accepted connection into the place of the half-open one.
-pub(crate) fn promote(request: &RequestRef, child: &mut Ctx<'_>) -> Result {
+/// Puts the socket of an accepted connection into the place of the half-open one. The SYN, if it
+/// was kept.
+pub(crate) fn promote(request: &RequestRef, child: &mut Ctx<'_>) -> Result<Option<SavedSyn>> {
     tables().replace_request(request, child)?;
-    vacate(request);
-    Ok(())
+    Ok(vacate(request))
 }
 
 /// Forgets all half-open connections of a listener that is being closed.

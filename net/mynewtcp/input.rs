@@ -9,7 +9,6 @@ use kernel::prelude::*;
 
 use crate::demux;
 use crate::endpoint::drive::{
-    drive,
     drive_at,
     finish,
     show_rate, //
@@ -17,7 +16,6 @@ use crate::endpoint::drive::{
 use crate::endpoint::shell::RxPayload;
 use crate::endpoint::{
     now,
-    with_connection,
     with_connection_at,
     Endpoint,
     Locked,
@@ -243,7 +241,8 @@ fn take(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
 
 /// Gives a segment to a connection that is waiting for the answer to its SYN.
 fn to_opening(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
-    let state = with_connection(sk, |connection, cx| {
+    let now = now();
+    let state = with_connection_at(sk, now, |connection, cx| {
         connection.on_segment(cx, segment, None);
         connection.state()
     });
@@ -251,7 +250,7 @@ fn to_opening(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
         sk.established(&skb);
     }
     skb.reuse();
-    drive(sk);
+    drive_at(sk, now);
 }
 
 /// Gives a segment to the connection of `sk`.

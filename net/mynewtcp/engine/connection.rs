@@ -389,6 +389,7 @@ impl Connection {
     }
 
     /// The object that stays behind.
+    #[inline(never)]
     fn left_behind(&self) -> Option<TimeWait> {
         let (until, awaits_fin) = self.remembered_until()?;
         let (snd_nxt, rcv_nxt) = (self.snd.nxt, self.rcv.nxt);

@@ -44,16 +44,20 @@ pub(crate) enum Signal {
 }
 
 impl Signal {
-    /// The order in which events that happened together are told.
-    const ORDER: [Self; 7] = [
-        Self::Connected,
-        Self::Readable,
-        Self::Writable,
-        Self::PeerClosed,
-        Self::Failed,
-        Self::TimeWait,
-        Self::Closed,
-    ];
+    /// Which one has the lowest of these bits: they stand in the order of a connection's life.
+    #[inline]
+    fn first_of(bits: u8) -> Option<Self> {
+        Some(match bits & bits.wrapping_neg() {
+            1 => Self::Connected,
+            2 => Self::Readable,
+            4 => Self::Writable,
+            8 => Self::PeerClosed,
+            16 => Self::Failed,
+            32 => Self::TimeWait,
+            64 => Self::Closed,
+            _ => return None,
+        })
+    }
 }
 
 impl Pending {
@@ -66,12 +70,6 @@ impl Pending {
         if self.0 & Self::OVER == 0 {
             self.0 |= signal as u8;
         }
-    }
-
-    /// There are none to tell.
-    #[inline]
-    pub(crate) fn is_empty(self) -> bool {
-        self.0 & !Self::OVER == 0
     }
 
     /// Takes [`Signal::Readable`] and [`Signal::Writable`], if there is nothing else to tell: whether
@@ -89,19 +87,13 @@ impl Pending {
     }
 
     /// Takes the next event to tell, in the order of a connection's life.
+    #[inline]
     pub(crate) fn take(&mut self) -> Option<Signal> {
-        if self.is_empty() {
-            return None;
+        let signal = Signal::first_of(self.0 & !Self::OVER)?;
+        self.0 &= !(signal as u8);
+        if signal == Signal::Closed {
+            self.0 |= Self::OVER;
         }
-        for signal in Signal::ORDER {
-            if self.0 & signal as u8 != 0 {
-                self.0 &= !(signal as u8);
-                if signal == Signal::Closed {
-                    self.0 |= Self::OVER;
-                }
-                return Some(signal);
-            }
-        }
-        None
+        Some(signal)
     }
 }

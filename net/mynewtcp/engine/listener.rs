@@ -463,7 +463,7 @@ impl HalfOpen {
     /// The same as [`into_connection`](Self::into_connection) for a shell that has just made the
     /// connection, with [`parameters`](Self::parameters), where it is to stay.
     pub fn open<S: Shell>(
-        self,
+        &self,
         cx: &mut Context<'_, S>,
         connection: &mut Connection,
         segment: &Segment,

@@ -143,7 +143,6 @@ __newtcp void newtcp_child_reset(struct sock *child, const struct sock *parent,
 	RCU_INIT_POINTER(inet->inet_opt, NULL);
 	RCU_INIT_POINTER(inet->mc_list, NULL);
 	inet->mc_index = 0;
-	memset(&inet->cork, 0, sizeof(inet->cork));
 	atomic_set(&inet->inet_id, get_random_u16());
 	sock_set_flag(child, SOCK_RCU_FREE);
 #if IS_ENABLED(CONFIG_IPV6)

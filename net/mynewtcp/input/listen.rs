@@ -8,6 +8,7 @@
 //! - [`cookies`]: those that are forgotten.
 
 use kernel::prelude::*;
+use kernel::sync::Arc;
 
 use crate::demux;
 use crate::endpoint::shell::EndpointShell;
@@ -18,7 +19,6 @@ use crate::endpoint::{
     Locked,
     Request,
     RequestRef,
-    Shared,
     Sock,
     SockRef,
     TimeWaitRef, //
@@ -62,6 +62,7 @@ use crate::output::{
     ports_of,
     Header, //
 };
+use crate::tuning::Tuned;
 
 mod cookies;
 mod syn;
@@ -275,9 +276,10 @@ fn promote(
         skb.drop_with(reason::LISTEN_OVERFLOW);
         return;
     }
-    let (half_open, mut parameters, route) = {
+    let (half_open, mut parameters, tuned, route) = {
         let mut guard = request.lock();
-        (guard.half_open, guard.parameters, guard.route.take())
+        let tuned = guard.tuned.route().map(|_| guard.tuned.clone());
+        (guard.half_open, guard.parameters, tuned, guard.route.take())
     };
     let (ctx, endpoint) = sk.split();
     let Ok(mut child) = ctx.clone_child(request, &skb, endpoint.child(), route) else {
@@ -290,6 +292,7 @@ fn promote(
     let born = Birth {
         request,
         half_open,
+        tuned,
         segment,
         now,
     };
@@ -328,18 +331,11 @@ fn turn_away(sk: &mut Locked<'_>, request: &RequestRef) {
 struct Birth<'a> {
     request: &'a RequestRef,
     half_open: HalfOpen,
+    /// What its route wanted, if that was anything.
+    tuned: Option<Arc<Tuned>>,
     /// The last segment of the handshake, and when it came.
     segment: &'a Segment,
     now: Instant,
-}
-
-/// Takes over what the route of the half-open connection wanted.
-fn heed_route(shared: &Shared, endpoint: &mut Endpoint, request: &RequestRef) {
-    let tuned = &request.lock().tuned;
-    if let Some(route) = tuned.route() {
-        endpoint.tuned = tuned.clone();
-        shared.clamp_window(route.window);
-    }
 }
 
 /// Gives the child its connection and the half-open one's place in the tables.
@@ -352,17 +348,24 @@ fn connect_child(
     let Birth {
         request,
         half_open,
+        tuned,
         segment,
         now,
-    } = *born;
+    } = born;
+    let now = *now;
     let (ctx, endpoint) = child.split();
     let endpoint = endpoint.get_mut();
-    heed_route(ctx.shared(), endpoint, request);
+    if let Some(tuned) = tuned {
+        if let Some(route) = tuned.route() {
+            ctx.shared().clamp_window(route.window);
+        }
+        endpoint.tuned = tuned.clone();
+    }
     // What may fail comes first: after the promotion the peer's next segment finds no half-open
     // connection to try again with.
     endpoint.begin(&half_open.parameters(parameters), Patience::None)?;
     demux::ports::inherit(listener, child)?;
-    demux::promote(request, child)?;
+    let saved_syn = demux::promote(request, child)?;
     let (ctx, endpoint) = child.split();
     let endpoint = endpoint.get_mut();
     let mut shell = EndpointShell {
@@ -377,7 +380,7 @@ fn connect_child(
     if let Some(connection) = endpoint.connection.get_mut() {
         half_open.open(&mut cx, connection, segment);
     }
-    endpoint.saved_syn = request.lock().saved_syn.take();
+    endpoint.saved_syn = saved_syn;
     crate::socket::options::apply(child, now);
     Ok(())
 }

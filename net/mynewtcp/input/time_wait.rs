@@ -39,16 +39,17 @@ pub(crate) fn verdict(
     segment: &Segment,
     namespace: &Namespace,
 ) -> TimeWaitVerdict {
+    let now = now();
     let (verdict, deadline) = {
         let mut guard = waiting.lock();
         let Waiting {
             time_wait, tuned, ..
         } = &mut *guard;
-        if time_wait.is_old(now(), segment) {
+        if time_wait.is_old(now, segment) {
             namespace.note(Event::PawsTimeWait);
         }
         let awaited_fin = time_wait.awaits_fin();
-        let verdict = time_wait.on_segment(now(), tuned.config(), segment);
+        let verdict = time_wait.on_segment(now, tuned.config(), segment);
         if awaited_fin && !time_wait.awaits_fin() {
             namespace.count(Counter::TimeWaits, 1);
         }

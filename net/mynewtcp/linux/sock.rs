@@ -207,7 +207,7 @@ impl<E: Protocol> Floor<E> {
             in_fifo: Atomic::new(0),
             out_of_order: UnsafeCell::new(pin_init::zeroed()),
             armed_for: UnsafeCell::new(0),
-            pacing: Opaque::zeroed(),
+            pacing: Opaque::uninit(),
             outbox: UnsafeCell::new(core::ptr::null_mut()),
             alive: Atomic::new(0),
         }

@@ -106,6 +106,8 @@ fn finish(sk: &mut Owned<'_>) {
         with_connection(sk, |connection, cx| connection.abort(cx));
     } else if sk.state() == state::FIN_WAIT2 {
         retire(sk);
+    } else {
+        return;
     }
     drive(sk);
 }

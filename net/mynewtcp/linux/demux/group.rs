@@ -15,6 +15,7 @@ use super::{
     table::Bucket,
 };
 use crate::linux::{
+    addr::Flow,
     bindings as b,
     proto::Protocol,
     skb::SkBuff,
@@ -87,11 +88,11 @@ pub(super) fn quit<E: Protocol>(ctx: &Ctx<'_, E>) {
 }
 
 /// The member of the group of `link` that is to have a connection: the choice of the user's
-/// program, or else of `hash`. `None` for a listener that does not share.
+/// program, or else of the hash of `flow`. `None` for a listener that does not share.
 pub(super) fn choose<E: Protocol>(
     _rcu: &rcu::Guard,
     link: &Link,
-    hash: u32,
+    flow: &Flow,
     asking: Option<&mut Asking<'_>>,
 ) -> Option<SockRef<E>> {
     let raw = sock_of::<E>(link);
@@ -106,7 +107,7 @@ pub(super) fn choose<E: Protocol>(
     };
     // SAFETY: The socket is not freed under RCU, nor are the members of its group; the packet is
     // in exclusive use and is back at its header afterwards.
-    let chosen = unsafe { b::newtcp_reuseport_select(raw, hash, skb, header_len) };
+    let chosen = unsafe { b::newtcp_reuseport_select(raw, flow.hash(), skb, header_len) };
     if chosen.is_null() {
         return None;
     }

@@ -96,7 +96,7 @@ impl<E: Protocol> Demux<E> {
     ) -> Option<SockRef<E>> {
         let hash = local_hash(flow.net, flow.lport);
         let mut link = best::<E>(rcu, flow, hash)?;
-        if let Some(chosen) = group::choose(rcu, link, flow.hash(), asking) {
+        if let Some(chosen) = group::choose(rcu, link, flow, asking) {
             return Some(chosen);
         }
         loop {
