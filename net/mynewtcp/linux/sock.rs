@@ -99,8 +99,11 @@ pub(super) struct Floor<E: Protocol> {
     out_of_order: UnsafeCell<b::rb_root>,
     /// The deadline that the timer is set for, in nanoseconds; only meaningful while it is pending.
     armed_for: UnsafeCell<u64>,
-    /// Goes off when pacing allows the next transmission; a queued one holds a reference.
+    /// Goes off when pacing allows the next transmission; a queued one holds a reference. Most
+    /// sockets never need it.
     pub(super) pacing: Opaque<b::hrtimer>,
+    /// It has been set up; belongs to the lock holder.
+    pub(super) has_pacing: UnsafeCell<bool>,
     /// Packets to sockets of this host, until the lock is let go; see `loopback`.
     pub(super) outbox: UnsafeCell<*mut b::sk_buff>,
     /// 1 while the protocol holds its life reference.
@@ -208,6 +211,7 @@ impl<E: Protocol> Floor<E> {
             out_of_order: UnsafeCell::new(pin_init::zeroed()),
             armed_for: UnsafeCell::new(0),
             pacing: Opaque::uninit(),
+            has_pacing: UnsafeCell::new(false),
             outbox: UnsafeCell::new(core::ptr::null_mut()),
             alive: Atomic::new(0),
         }

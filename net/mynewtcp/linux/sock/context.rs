@@ -10,7 +10,10 @@ use crate::linux::{
         Outbox, //
     },
     memory::charge,
-    proto::Protocol,
+    proto::{
+        callbacks,
+        Protocol, //
+    },
     skb::{
         Queues,
         SkBuff, //
@@ -192,10 +195,14 @@ impl<'a, E: Protocol> Ctx<'a, E> {
         let Some(deadline_ns) = deadline_ns else {
             return;
         };
-        let timer = self.sock.floor().pacing.get();
-        // SAFETY: The timer is that of a live socket and was set up with it; its lock is held, so
-        // nobody else queues it. A queued timer holds a reference.
+        let floor = self.sock.floor();
+        let timer = floor.pacing.get();
+        // SAFETY: The timer is that of a live socket, where it stays; its lock is held, so nobody
+        // else sets it up or queues it. A queued timer holds a reference.
         unsafe {
+            if !core::mem::replace(&mut *floor.has_pacing.get(), true) {
+                b::newtcp_hrtimer_setup(timer, Some(callbacks::pacing_timer::<E>));
+            }
             if !b::newtcp_hrtimer_is_queued(timer) {
                 b::newtcp_sock_hold(self.sock.as_raw());
                 b::newtcp_hrtimer_start(timer, deadline_ns);

@@ -75,15 +75,8 @@ pub(super) unsafe fn child_setup<E: Protocol>(
 /// `sk` must be an object of `size_of::<NewtcpSock<E>>()` bytes that nobody else knows.
 unsafe fn init_floor<E: Protocol>(sk: *mut b::sock) {
     let object: *mut NewtcpSock<E> = sk.cast();
-    // SAFETY: By the contract. Whatever bytes are there are not dropped. The timer stays where it
-    // is for the life of the socket.
-    unsafe {
-        (&raw mut (*object).floor).write(Floor::new());
-        b::newtcp_hrtimer_setup(
-            (*object).floor.pacing.get(),
-            Some(crate::linux::proto::callbacks::pacing_timer::<E>),
-        );
-    }
+    // SAFETY: By the contract. Whatever bytes are there are not dropped.
+    unsafe { (&raw mut (*object).floor).write(Floor::new()) };
 }
 
 /// # Safety
@@ -183,7 +176,9 @@ impl<E: Protocol> Locked<'_, E> {
             b::sk_stop_timer(sk, b::newtcp_sk_timer(sk));
             // A timer that was queued gives its reference back, one that is just running does
             // so itself: the last of these two frees the socket.
-            if b::hrtimer_try_to_cancel(self.floor().pacing.get()) == 1 {
+            if *self.floor().has_pacing.get()
+                && b::hrtimer_try_to_cancel(self.floor().pacing.get()) == 1
+            {
                 b::newtcp_sock_put_not_last(sk);
             }
             b::newtcp_sockets_allocated_dec(sk);
