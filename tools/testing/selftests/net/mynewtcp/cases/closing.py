@@ -203,7 +203,8 @@ def closed_in_fin_wait_2_resets_data(context):
 @case()
 def closed_in_fin_wait_2_for_a_while(context):
     """Nobody waits longer than TCP_LINGER2 says."""
-    server, find = without_user(context, 1)
+    # Long enough to be seen, should the machine stand still.
+    server, find = without_user(context, 3)
     context.until(lambda: not find(diag.FIN_WAIT2), "the end of FIN-WAIT-2")
     check_equal(find(diag.TIME_WAIT), [], "what is in TIME-WAIT")
     server.sendall(b"more")

@@ -199,7 +199,8 @@ def memory_in_the_log(context):
                    for pattern in (memory, orphans))
 
     with host_knob(context, "max_orphans", 0):
-        context.until(both_with_a_count, "the log says both, and how often it did not", seconds=5)
+        # It says so every five seconds.
+        context.until(both_with_a_count, "the log says both, and how often it did not", seconds=20)
     log.close()
     check(len(lines) < 20, f"{len(lines)} lines in the log")
     pages = int(said(memory)[-1].group(1))
