@@ -53,7 +53,7 @@ __newtcp bool newtcp_route_is_plain(const struct sock *sk,
 {
 	const struct net *net = sock_net(sk);
 
-	if (!(rt->rt_flags & RTCF_LOCAL))
+	if (rt->rt_type != RTN_LOCAL)
 		return false;
 #ifdef CONFIG_IP_MULTIPLE_TABLES
 	if (net->ipv4.fib_has_custom_rules)
@@ -208,10 +208,30 @@ __newtcp int newtcp_route_connect6(struct sock *sk, struct in6_addr *local,
 #endif
 }
 
-/* What a route to a peer would allow. One that the connection can have as it
- * is, is kept.
+/* A host that talks to itself under one address: the way back is the way that
+ * the packet came, where a look-up for its sender would have no more to go by.
  */
-__newtcp int newtcp_route_probe(struct sock *sk, const struct in6_addr *local,
+__newtcp struct dst_entry *newtcp_route_back4(const struct sock *sk,
+					      const struct sk_buff *skb)
+{
+	const struct rtable *rt = skb_rtable(skb);
+	const struct iphdr *iph = ip_hdr(skb);
+	struct dst_entry *dst = skb_dst(skb);
+
+	if (iph->saddr != iph->daddr || !dst || !rt_is_output_route(rt) ||
+	    rt->rt_iif || sk->sk_bound_dev_if || !dst_check(dst, 0) ||
+	    ((iph->tos ^ ip_sock_rt_tos(sk)) & INET_DSCP_MASK) ||
+	    !newtcp_route_is_plain(sk, rt))
+		return NULL;
+	dst_hold(dst);
+	return dst;
+}
+
+/* What a route to a peer would allow, in answer to a packet of his. One that
+ * the connection can have as it is, is kept.
+ */
+__newtcp int newtcp_route_probe(struct sock *sk, const struct sk_buff *skb,
+				const struct in6_addr *local,
 				const struct in6_addr *remote, u16 lport,
 				u16 rport, int oif, u32 mark, u32 *mtu,
 				u32 *advmss, struct newtcp_metrics *metrics,
@@ -224,6 +244,11 @@ __newtcp int newtcp_route_probe(struct sock *sk, const struct in6_addr *local,
 		struct flowi4 fl4;
 		struct rtable *rt;
 
+		dst = newtcp_route_back4(sk, skb);
+		if (dst) {
+			*kept = dst;
+			goto found;
+		}
 		flowi4_init_output(&fl4, oif, mark, ip_sock_rt_tos(sk),
 				   ip_sock_rt_scope(sk), sk->sk_protocol,
 				   inet_sk_flowi_flags(sk),
@@ -257,6 +282,7 @@ __newtcp int newtcp_route_probe(struct sock *sk, const struct in6_addr *local,
 		return -EAFNOSUPPORT;
 #endif
 	}
+found:
 	*mtu = dst_mtu(dst);
 	*advmss = dst_metric_advmss(dst);
 	*has_metrics = newtcp_dst_metrics(dst, metrics);

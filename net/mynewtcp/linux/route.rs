@@ -12,6 +12,7 @@ use super::{
     compat::prelude::*,
     ip_output::Manner,
     proto::Protocol,
+    skb::SkbRef,
     sock::{
         Ctx,
         Owned, //
@@ -222,17 +223,20 @@ impl<E: Protocol> Ctx<'_, E> {
         })
     }
 
-    /// What a listener would get for a connection to the far end of `flow`.
-    pub(crate) fn route_to(&self, flow: &Flow) -> Result<Route> {
+    /// What a listener would get for a connection to the far end of `flow`, where `skb` has come
+    /// from.
+    pub(crate) fn route_to(&self, flow: &Flow, skb: &SkbRef) -> Result<Route> {
         let v6 = !flow.is_v4();
         let (mut mtu, mut advertised_mss) = (0, 0);
         let (mut metrics, mut has_metrics): (b::newtcp_metrics, _) = (pin_init::zeroed(), false);
         let manner = Manner::of_sock(self);
         let mut kept = null_mut();
-        // SAFETY: The socket is locked; all pointers are valid.
+        // SAFETY: The socket is locked; all pointers are valid, and the packet is a received one
+        // with its network header in its head.
         to_result(unsafe {
             b::newtcp_route_probe(
                 self.as_raw(),
+                skb.as_raw(),
                 flow.laddr.as_in6(),
                 flow.raddr.as_in6(),
                 flow.lport,

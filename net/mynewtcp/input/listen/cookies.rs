@@ -53,7 +53,7 @@ pub(super) fn send(sk: &mut Locked<'_>, skb: &SkBuff, segment: &Segment) -> Resu
     let flow = key_of(sk, *skb.rx().flow());
     let Origin {
         parameters, tuned, ..
-    } = origin_of(sk, &flow)?;
+    } = origin_of(sk, &flow, skb)?;
     let now = now();
     let config = tuned.config();
     let mut half =
@@ -85,7 +85,7 @@ pub(super) fn take(sk: &mut Locked<'_>, skb: &SkBuff, segment: &Segment) -> Opti
     let flow = key_of(sk, *skb.rx().flow());
     let Origin {
         parameters, tuned, ..
-    } = origin_of(sk, &flow).ok()?;
+    } = origin_of(sk, &flow, skb).ok()?;
     let hash = hash_of(&flow);
     let half = HalfOpen::from_cookie(now, tuned.config(), &parameters, segment, &hash);
     let Some(half) = half else {

@@ -159,7 +159,7 @@ fn admit(
         mut parameters,
         tuned,
         route,
-    } = origin_of(sk, &flow)?;
+    } = origin_of(sk, &flow, skb)?;
     if let Some(floor) = iss_floor {
         parameters.iss = parameters.iss.latest(floor);
     }
@@ -201,10 +201,10 @@ pub(super) struct Origin {
     route: Option<KeptRoute>,
 }
 
-/// What a connection to the far end of `flow` is born with, and what it is tuned with: as the
+/// What a connection to the far end of `flow`, where `skb` has come from, is born with, and what it is tuned with: as the
 /// listener, unless the route wants something.
-pub(super) fn origin_of(sk: &mut Locked<'_>, flow: &Flow) -> Result<Origin> {
-    let route = sk.route_to(flow)?;
+pub(super) fn origin_of(sk: &mut Locked<'_>, flow: &Flow, skb: &SkBuff) -> Result<Origin> {
+    let route = sk.route_to(flow, skb)?;
     let wishes = route.metrics.as_ref().map(RouteWishes::of);
     let path_mss = wished_mss(sk, mss_of_mtu(route.mtu, route.header_len));
     let advertised = wished_mss(sk, mss_of_mtu(route.advertised_mtu, route.header_len));
