@@ -270,6 +270,12 @@ __newtcp int newtcp_send_control6(struct sock *ctl, const struct sock *sk,
 
 __newtcp bool newtcp_policy_check(struct sock *sk, struct sk_buff *skb)
 {
+#ifdef CONFIG_XFRM
+	/* Nobody has a policy: what the functions below find most often. */
+	if (!(sk && rcu_access_pointer(sk->sk_policy[XFRM_POLICY_IN])) &&
+	    __xfrm_check_nopolicy(dev_net(skb->dev), skb, XFRM_POLICY_IN))
+		return true;
+#endif
 #if IS_ENABLED(CONFIG_IPV6)
 	if (newtcp_skb_is_ipv6(skb))
 		return xfrm6_policy_check(sk, XFRM_POLICY_IN, skb);

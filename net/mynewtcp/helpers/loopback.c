@@ -48,7 +48,11 @@ __newtcp struct dst_entry *newtcp_loopback_route(struct sock *sk, bool v6)
 			dst : NULL;
 	}
 #endif
-	dst = __sk_dst_check(sk, 0);
+	/* What __sk_dst_check() would find of a route of IPv4 most often. */
+	dst = __sk_dst_get(sk);
+	if (!dst || READ_ONCE(dst->obsolete) != DST_OBSOLETE_FORCE_CHK ||
+	    dst_rtable(dst)->rt_genid != rt_genid_ipv4(sock_net(sk)))
+		dst = __sk_dst_check(sk, 0);
 	return dst && newtcp_loopback_leads4(sk, dst) ? dst : NULL;
 }
 
@@ -136,9 +140,12 @@ __newtcp bool newtcp_loopback_fits(const struct sk_buff *skb,
 	const unsigned int header = v6 ? sizeof(struct ipv6hdr) :
 		sizeof(struct iphdr);
 
+	const unsigned int least = v6 ? IPV6_MIN_MTU : IPV4_MIN_MTU;
+
 	return !skb_zcopy((struct sk_buff *)skb) && !skb->tstamp &&
 		!(skb_shinfo(skb)->tx_flags & SKBTX_ANY_TSTAMP) &&
-		(skb_is_gso(skb) || skb->len + header <= dst_mtu(dst));
+		(skb_is_gso(skb) || skb->len + header <= least ||
+		 skb->len + header <= dst_mtu(dst));
 }
 
 /* Room for IP's header, with what is the same in all of the socket. */
@@ -163,7 +170,8 @@ __newtcp void newtcp_loopback_finish4(const struct sock *sk,
 {
 	struct net *net = sock_net(sk);
 
-	ip_send_check(iph);
+	iph->check = 0;
+	iph->check = ip_fast_csum(iph, sizeof(*iph) / 4);
 	skb->protocol = htons(ETH_P_IP);
 	IP_INC_STATS(net, IPSTATS_MIB_OUTREQUESTS);
 	IP_UPD_PO_STATS(net, IPSTATS_MIB_OUT, skb->len);

@@ -97,6 +97,10 @@ __newtcp struct page_frag *newtcp_page_frag(struct sock *sk)
 {
 	struct page_frag *frag = sk_page_frag(sk);
 
+	/* What sk_page_frag_refill() would find most often. */
+	if (likely(frag->page && page_ref_count(frag->page) != 1 &&
+		   frag->offset + 32U <= frag->size))
+		return frag;
 	return sk_page_frag_refill(sk, frag) ? frag : NULL;
 }
 

@@ -130,6 +130,7 @@ fn head_of(link: &Link) -> *mut Head {
 }
 
 /// A reference to the object around `link`, unless its last one is gone already.
+#[inline]
 fn entry_of<E: Protocol>(link: &Link) -> Option<Entry<E>> {
     match link.kind()? {
         Kind::Sock => sock_ref_of(link).map(Entry::Sock),

@@ -13,7 +13,6 @@ use crate::endpoint::{
     Owned,
     Sock, //
 };
-use crate::engine::connection::Connection;
 use crate::linux::compat::prelude::*;
 use crate::linux::msg::{
     flags as msg_flags,
@@ -72,23 +71,75 @@ pub(crate) fn recvmsg(sk: &Sock, msg: &mut Msg<'_>, len: usize, flags: u32) -> R
     if flags & msg_flags::OOB != 0 {
         return Err(EINVAL);
     }
+    if flags & !msg_flags::DONTWAIT == 0 {
+        if let Some(read) = read_first(&mut sk, msg, len) {
+            let n = read?;
+            announce(&mut sk);
+            tell_of_rest(&mut sk, msg);
+            return Ok(n);
+        }
+    }
     let mut reader = Reader::new(&sk, len, flags, timeout);
     let outcome = reader.run(&mut sk, msg);
     reader.announce_space(&mut sk);
-    let waits = sk
-        .endpoint()
-        .connection()
-        .is_some_and(Connection::waits_for_reader);
-    sk.shared().set_owes_reader(waits);
     match outcome {
         Err(error) if reader.copied == 0 => return Err(error),
         Ok(()) | Err(_) => {}
     }
     reader.tell_when(&mut sk, msg);
-    if sk.endpoint().switches.inq {
-        msg.put_control(SOL_TCP, TCP_CM_INQ, left_to_read(&sk));
-    }
+    tell_of_rest(&mut sk, msg);
     Ok(reader.copied)
+}
+
+/// Says how much is left, if the user wants to know.
+fn tell_of_rest(sk: &mut Owned<'_>, msg: &mut Msg<'_>) {
+    if sk.endpoint().switches.inq {
+        msg.put_control(SOL_TCP, TCP_CM_INQ, left_to_read(sk));
+    }
+}
+
+/// Reads what is asked for if that is the first buffer, all of it and nothing else. `None` if
+/// there is more to it.
+#[inline]
+fn read_first(sk: &mut Owned<'_>, msg: &mut Msg<'_>, len: usize) -> Option<Result<usize>> {
+    if sk.wants_stamps() {
+        return None;
+    }
+    let (unread, least) = (sk.shared().unread(), sk.rcvlowat());
+    let mut queues = sk.queues();
+    let skb = queues.receive_mut().front_mut()?;
+    let &Cb { offset, len: n, .. } = skb.cb();
+    let octets = n as usize;
+    if octets != len && (octets > len || n != unread || n < least || queues.sock().has_backlog()) {
+        return None;
+    }
+    let skb = queues.receive_mut().front_mut()?;
+    if let Err(error) = skb.copy_to_msg(offset, msg, n) {
+        return Some(Err(error));
+    }
+    queues.receive_mut().drop_front();
+    queues.sock().shared().take_unread(n);
+    queues.sock().peek_offset_back(n);
+    Some(Ok(octets))
+}
+
+/// Tells the engine that there is room again: maybe the peer wants to know.
+fn announce(sk: &mut Owned<'_>) {
+    let unread = sk.shared().unread();
+    let Some(connection) = sk.endpoint().get_mut().connection.get_mut() else {
+        return;
+    };
+    let little = connection.recv_little(unread);
+    let waits = connection.waits_for_reader();
+    sk.shared().set_owes_reader(waits);
+    if little == Some(false) {
+        return;
+    }
+    let now = now();
+    let owed = with_connection_at(sk, now, |connection, cx| connection.recv(cx));
+    if owed == Some(true) {
+        drive_at(sk, now);
+    }
 }
 
 /// There is nothing to read, and nothing to say about it but that it may come.
@@ -302,24 +353,12 @@ impl Reader {
         outcome
     }
 
-    /// Tells the engine that there is room again: maybe the peer wants to know.
+    /// Tells the engine of the room that it does not know of yet.
     fn announce_space(&mut self, sk: &mut Owned<'_>) {
         if self.copied == self.announced || self.is_peeking() {
             return;
         }
         self.announced = self.copied;
-        let unread = sk.shared().unread();
-        let little = match sk.endpoint().get_mut().connection.get_mut() {
-            Some(connection) => connection.recv_little(unread),
-            None => return,
-        };
-        if little == Some(false) {
-            return;
-        }
-        let now = now();
-        let owed = with_connection_at(sk, now, |connection, cx| connection.recv(cx));
-        if owed == Some(true) {
-            drive_at(sk, now);
-        }
+        announce(sk);
     }
 }

@@ -143,6 +143,11 @@ impl Link {
     #[inline]
     pub(super) fn matches(&self, flow: &Flow) -> bool {
         let wanted = words_of(flow);
+        // The other end of a connection to this host has the same hash: a key that is just being
+        // changed is none either.
+        if self.key[0].load(Relaxed) as u32 != wanted[0] as u32 {
+            return false;
+        }
         let Some(key) = self.key() else {
             return false;
         };
