@@ -521,8 +521,7 @@ pub(crate) struct Request {
     pub(crate) half_open: HalfOpen,
     pub(crate) parameters: Parameters,
     pub(crate) tuned: Arc<Tuned>,
-    /// Its place at the listener; none once it has left the table, which is before its memory
-    /// goes.
+    /// Its place at the listener; none once it has left the table, before its memory goes.
     pub(crate) slot: Option<Slot>,
     /// The SYN, if the listener wants to have it kept.
     pub(crate) saved_syn: Option<SavedSyn>,
