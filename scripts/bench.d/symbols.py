@@ -23,7 +23,7 @@ OPERATIONS = {
     "rr": ("rr", "--count", 2000, WARM_UP),
     "crr": ("crr", "--count", 500, WARM_UP),
     "bulk": ("bulk", "--bytes", 64 << 20, 64 << 10),
-    "veth": (f"bulk {VETH}", "--bytes", 32 << 20, 64 << 10),
+    "veth": (f"bulk {VETH}", "--bytes", 128 << 20, 64 << 10),
     "active": ("active --connections 1000", "--count", 3000, 1),
 }
 

@@ -67,6 +67,30 @@ __newtcp bool newtcp_route_is_plain(const struct sock *sk,
 	return true;
 }
 
+/*
+ * As sk_setup_caps() does for TCP alone: superpackets save work above a device
+ * that takes none, and are cut just in front of it. Its own limits hold.
+ */
+__newtcp void newtcp_route_caps(struct sock *sk)
+{
+	const struct dst_entry *dst = __sk_dst_get(sk);
+	const struct net_device *dev;
+	u32 size;
+
+	if (!dst || sk_can_gso(sk) || sk->sk_gso_disabled || dst->header_len)
+		return;
+	rcu_read_lock();
+	dev = dst_dev_rcu(dst);
+	size = sk->sk_gso_type & SKB_GSO_TCPV6 ?
+		READ_ONCE(dev->gso_max_size) : READ_ONCE(dev->gso_ipv4_max_size);
+	sk->sk_gso_max_size = min_t(u32, size, GSO_LEGACY_MAX_SIZE) -
+			      (MAX_TCP_HEADER + 1);
+	sk->sk_gso_max_segs = max_t(u32, READ_ONCE(dev->gso_max_segs), 1);
+	sk->sk_route_caps |= NETIF_F_GSO | NETIF_F_GSO_SOFTWARE | NETIF_F_SG |
+			     NETIF_F_HW_CSUM;
+	rcu_read_unlock();
+}
+
 /* As ip_route_connect(), without the second look-up where it would find what
  * the first has found.
  */
@@ -125,6 +149,7 @@ __newtcp int newtcp_route_connect4(struct sock *sk, struct in6_addr *local,
 	ipv6_addr_set_v4mapped(fl4->saddr, local);
 	sk->sk_gso_type = SKB_GSO_TCPV4 | SKB_GSO_SCTP;
 	sk_setup_caps(sk, &rt->dst);
+	newtcp_route_caps(sk);
 	return 0;
 }
 
@@ -147,6 +172,7 @@ __newtcp int newtcp_route_newports4(struct sock *sk)
 	if (IS_ERR(rt))
 		return PTR_ERR(rt);
 	sk_setup_caps(sk, &rt->dst);
+	newtcp_route_caps(sk);
 	return 0;
 }
 
@@ -167,6 +193,7 @@ __newtcp bool newtcp_route_adopt4(struct sock *sk, struct dst_entry *dst)
 	security_sk_classify_flow(sk, flowi4_to_flowi_common(fl4));
 	sk->sk_gso_type = SKB_GSO_TCPV4 | SKB_GSO_SCTP;
 	sk_setup_caps(sk, dst);
+	newtcp_route_caps(sk);
 	return true;
 }
 
@@ -202,6 +229,7 @@ __newtcp int newtcp_route_connect6(struct sock *sk, struct in6_addr *local,
 	fl6->daddr = *remote;
 	sk->sk_gso_type = SKB_GSO_TCPV6 | SKB_GSO_SCTP;
 	ip6_dst_store(sk, dst, false, false);
+	newtcp_route_caps(sk);
 	return 0;
 #else
 	return -EAFNOSUPPORT;

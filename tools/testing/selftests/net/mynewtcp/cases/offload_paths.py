@@ -117,6 +117,32 @@ def of_family(context, packet):
     return packet[Ear.PROTOCOL_OFFSET[context.version]] == context.family.ip_protocol
 
 
+def packets_made(context, side):
+    """Packets that the namespace of that side has handed to IP, whole superpackets too."""
+    if context.version == 6:
+        rows = dict(line.split() for line in
+                    side.ns.read("/proc/thread-self/net/snmp6").splitlines())
+        return int(rows["Ip6OutRequests"])
+    lines = [line.split() for line in side.ns.read("/proc/thread-self/net/snmp").splitlines()
+             if line.startswith("Ip:")]
+    return int(dict(zip(*lines))["OutRequests"])
+
+
+@case(timeout=60)
+def offload_above_a_poor_device(context):
+    """A device that can nothing at all is sent superpackets too: they are cut before it."""
+    path = context.use(paths.Bridged())
+    for side in (path.a, path.b):
+        path.offload(side, "tx", "off", "sg", "off", "tso", "off", "gso", "off", "gro", "off")
+    wire = Wire(context, path.b)
+    before = packets_made(context, path.a)
+    exchange(context, BYTES, 7707)
+    made = packets_made(context, path.a) - before
+    packets = wire.packets()
+    check_wire(context, packets, 1500, path)
+    check(made < len(packets) // 2, f"{made} packets were made for {len(packets)} on the wire")
+
+
 @case(timeout=60, families=("newtcp",))
 def offload_never_as_tcp(context):
     """A device that cuts TCP's superpackets gets none of ours, whose checksum it may make."""
