@@ -431,10 +431,10 @@ impl Endpoint {
 
     /// What it is at the moment.
     pub(crate) fn role(&self) -> Role {
-        match (self.listens, self.connection.get()) {
-            (_, Some(_)) => Role::Connected,
-            (true, None) => Role::Listening,
-            (false, None) => Role::Closed,
+        match (self.listens, self.connection.is_empty()) {
+            (_, false) => Role::Connected,
+            (true, true) => Role::Listening,
+            (false, true) => Role::Closed,
         }
     }
 
@@ -464,9 +464,8 @@ impl Endpoint {
         parameters: &Parameters,
         patience: Patience,
     ) -> kernel::error::Result<&mut Connection> {
-        let config = self.tuned.config();
-        self.connection
-            .fill(patience, || Connection::new(config, parameters))
+        let make = || Connection::new(self.tuned.config(), parameters);
+        self.connection.fill(patience, make)
     }
 
     /// Heeds what the route of a new connection wants.

@@ -14,6 +14,7 @@
 //! - [`buffer`]: the traits behind which the shell keeps payload, and [`buffer::Context`];
 //! - [`wire`]: bytes to [`wire::Segment`] and [`wire::Transmit`] to bytes;
 //! - [`connection`]: [`connection::Connection`], the one object that has all the verbs;
+//! - [`dormant`]: a connection in few octets while nothing happens to it;
 //! - [`listener`]: connections that are being accepted, and [`cookie`]: what a listener need not
 //!   remember of them;
 //! - [`recv`], [`send`], [`congestion`], [`state`]: the parts a connection is made of;
@@ -28,6 +29,7 @@ pub mod congestion;
 pub mod connection;
 pub mod cookie;
 pub mod counters;
+pub mod dormant;
 pub mod error;
 pub mod event;
 pub mod fault;

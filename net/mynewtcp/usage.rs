@@ -11,6 +11,7 @@ use crate::linux::memory::{
     Usage, //
 };
 use crate::linux::net::Net;
+use crate::linux::resident;
 use crate::orphans;
 
 /// Writes one line for the namespace's sockets, one for its memory, two for the host's.
@@ -30,10 +31,11 @@ pub(crate) fn show(net: &Net, out: &SeqFile) {
     kernel::seq_print!(out, " refused {}\n", tally.refused);
     kernel::seq_print!(
         out,
-        "host_sockets: alloc {} orphan {} max_orphans {}\n",
+        "host_sockets: alloc {} orphan {} max_orphans {} dormant {}\n",
         memory::sockets(),
         orphans::count(),
         orphans::limit(),
+        resident::dormant(),
     );
     limits(out, "host_memory", &memory::usage());
     kernel::seq_print!(out, " per_cpu_reserve {}\n", memory::per_cpu_reserve());

@@ -12,6 +12,7 @@ use crate::endpoint::{
     Locked, //
 };
 use crate::engine::connection::{
+    Connection,
     Polled,
     StateName, //
 };
@@ -302,6 +303,20 @@ pub(crate) fn on_timer(sk: &mut Locked<'_>) {
     drive(sk);
 }
 
+/// Lets a connection sleep to which nothing has happened for a while, or looks at it again when
+/// that may be so. Only a timer does this, with no process owning the socket: who owns it relies on
+/// its being awake.
+#[inline(never)]
+pub(crate) fn rest(sk: &mut Locked<'_>) {
+    let (ctx, endpoint) = sk.split();
+    let resident = &mut endpoint.get_mut().connection;
+    match resident.get().and_then(Connection::drowsy_at) {
+        Some(at) if at <= now() => resident.sleep(),
+        Some(at) => ctx.set_deadline(Some(at.as_nanos())),
+        None => {}
+    }
+}
+
 /// The same, when the process that had the socket lets go of it.
 pub(crate) fn on_late_timer(sk: &mut Locked<'_>) {
     let now = now();
@@ -314,6 +329,11 @@ pub(crate) fn on_late_timer(sk: &mut Locked<'_>) {
         endpoint.namespace.note(mib::Event::DelayedAckLocked);
     }
     on_timer(sk);
+    if sk.endpoint().connection().is_some() {
+        // Time to rest is when the timer goes off next.
+        let soon = now.after(Connection::DOZE_AFTER);
+        sk.set_deadline(Some(soon.as_nanos()));
+    }
 }
 
 /// A connection without a user that gets no answer goes first when there are too many of them.

@@ -24,6 +24,7 @@ use crate::endpoint::{
     Waiting, //
 };
 use crate::engine::connection::Connection;
+use crate::engine::dormant::Dormant;
 use crate::icmp;
 use crate::input;
 use crate::linux::addr::SocketAddr;
@@ -34,6 +35,7 @@ use crate::linux::net::Net;
 use crate::linux::poll::PollMask;
 use crate::linux::proc_net::Columns;
 use crate::linux::proto::Protocol;
+use crate::linux::resident::Resident;
 use crate::linux::rx::Rx;
 use crate::linux::skb::{
     DropReason,
@@ -78,6 +80,7 @@ fn notsent_lowat(sk: &Sock) -> u32 {
 impl Protocol for Endpoint {
     type Shared = Shared;
     type Resident = Connection;
+    type Dormant = Dormant;
     type Request = Request;
     type TimeWait = Waiting;
     type Net = PerNet;
@@ -209,6 +212,21 @@ impl Protocol for Endpoint {
         socket::bind::get_port(sk, port)
     }
 
+    const WAKE_FOR_NS: u64 = Connection::DOZE_AFTER.as_nanos();
+
+    #[inline]
+    fn resident(self: Pin<&mut Self>) -> &mut Resident<Self> {
+        &mut self.get_mut().connection
+    }
+
+    fn doze(connection: &Connection) -> Option<Dormant> {
+        connection.doze()
+    }
+
+    fn wake(record: &[u8]) -> Connection {
+        Dormant::wake(record)
+    }
+
     fn put_port(sk: &mut Locked<'_>) {
         socket::bind::put_port(sk);
     }
@@ -219,6 +237,7 @@ impl Protocol for Endpoint {
 
     fn on_timer(sk: &mut Locked<'_>) {
         drive::on_timer(sk);
+        drive::rest(sk);
     }
 
     fn on_late_timer(sk: &mut Locked<'_>) {
@@ -227,7 +246,11 @@ impl Protocol for Endpoint {
 
     fn on_release(sk: &mut Locked<'_>) {
         if let Some(mtu) = sk.shared().take_pending_mtu() {
-            icmp::path_narrowed(sk, mtu);
+            // Only a caller in the C stack can have locked one that sleeps.
+            match sk.rouse() {
+                Ok(()) => icmp::path_narrowed(sk, mtu),
+                Err(_) => sk.shared().set_pending_mtu(mtu),
+            }
         }
     }
 

@@ -33,6 +33,8 @@ pub struct Window {
     pub ssthresh_bytes: u32,
 }
 
+crate::engine::dormant::packed!(struct Window { cwnd_bytes, ssthresh_bytes });
+
 impl Window {
     /// cwnd grows no further than this: the largest window that a peer can offer (RFC 7323, 2.3),
     /// so that no sum of windows comes near the end of the numbers.
@@ -240,6 +242,23 @@ macro_rules! algorithms {
         #[derive(Clone, Copy, Debug)]
         pub enum Congestion {
             $($(#[$doc])* $Type($module::$Type),)*
+        }
+
+        crate::engine::dormant::packed!(enum Kind { $($Type),* });
+
+        impl crate::engine::dormant::Packed for Congestion {
+            fn pack(&self, to: &mut crate::engine::dormant::Packer) {
+                self.kind().pack(to);
+                match self {
+                    $(Self::$Type(it) => it.pack(to),)*
+                }
+            }
+
+            fn unpack(from: &mut crate::engine::dormant::Unpacker<'_>) -> Self {
+                match Kind::unpack(from) {
+                    $(Kind::$Type => Self::$Type(crate::engine::dormant::Packed::unpack(from)),)*
+                }
+            }
         }
 
         impl Congestion {

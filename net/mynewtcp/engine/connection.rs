@@ -8,10 +8,12 @@
 //! - `repair`: what is done about losses, with `repair/{report,undo,probe}`;
 //! - `output`: what goes out, with `output/data`;
 //! - `control`: how much may be under way;
+//! - `doze`: what becomes of it while nothing happens;
 //! - [`info`]: what may be known about it;
 //! - `invariants`: what must always hold.
 
 mod control;
+mod doze;
 pub mod info;
 mod input;
 mod invariants;
@@ -145,6 +147,8 @@ struct User {
     closed: bool,
 }
 
+crate::engine::dormant::packed!(struct User { nodelay, cork, keepalive, deaf, closed });
+
 /// Counts answers to suspicious segments, so that nobody can make us send more than a few.
 /// The count is this connection's own: RFC 5961's shared one is a side channel (CVE-2016-5696).
 #[derive(Clone, Copy, Debug)]
@@ -154,6 +158,8 @@ struct Challenges {
     /// When an unacceptable segment without payload was last answered.
     answered_at: Instant,
 }
+
+crate::engine::dormant::packed!(struct Challenges { since, count, answered_at });
 
 impl Challenges {
     const INTERVAL: Delta = Delta::from_secs(1);

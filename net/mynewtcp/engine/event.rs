@@ -72,6 +72,11 @@ impl Pending {
         }
     }
 
+    /// There are none to tell, and none was the last.
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// Takes [`Signal::Readable`] and [`Signal::Writable`], if there is nothing else to tell: whether
     /// there is the one, and the other.
     #[inline]

@@ -68,6 +68,12 @@ pub(crate) struct Receive {
     pub(crate) last_at: Instant,
 }
 
+crate::engine::dormant::packed! {
+    struct Receive {
+        irs, nxt, window, ack, fin, blocks, duplicates, tuning, tally, timestamps, sack, last_at,
+    }
+}
+
 /// Counts of what has been received, for `TCP_INFO`. The first two wrap, as they do in Linux.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
@@ -81,6 +87,12 @@ pub(crate) struct Tally {
     pub(crate) octets: u64,
     /// What was ECN-capable.
     pub(crate) ecn: EcnCounts,
+}
+
+crate::engine::dormant::packed! {
+    struct Tally {
+        segments, data_segments, out_of_order, octets, ecn,
+    }
 }
 
 impl Tally {
@@ -103,6 +115,8 @@ pub(crate) struct PeerClock {
     /// What is added to our clock before it goes on the wire.
     pub(crate) offset: u32,
 }
+
+crate::engine::dormant::packed!(struct PeerClock { recent, recent_at, offset });
 
 /// Our timestamp clock: milliseconds, offset so that it tells nothing about other connections.
 pub(crate) const fn timestamp_clock(now: Instant, offset: u32) -> u32 {

@@ -39,6 +39,11 @@ use crate::engine::config::{
     Config,
     Parameters, //
 };
+use crate::engine::dormant::{
+    Packed,
+    Packer,
+    Unpacker, //
+};
 use crate::engine::send::chrono::Chronometer;
 use crate::engine::send::pacing::Pacer;
 use crate::engine::send::persist::Patience;
@@ -134,6 +139,15 @@ pub(crate) struct Send {
     pub(crate) probe_due: bool,
 }
 
+crate::engine::dormant::packed! {
+    struct Send {
+        iss, una, nxt, write_seq, window, size, pmtu, board, recovery, rack, tlp, prr, undo, rtt,
+        tally, patience, pacer, rate, chrono, delivered, delivered_ce, small_end, last_sent_at,
+        last_acked_at, control_sent_at, control_lost, syn_repeats, syn_acked, more, cwnd_limited,
+        window_limited, force_partial, probe_due,
+    }
+}
+
 /// What limits the payload of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SegmentSize {
@@ -152,6 +166,43 @@ pub(crate) struct SegmentSize {
     /// What follows from all this: of one segment, and of a superpacket of whole ones.
     mss: Mss,
     goal: u32,
+}
+
+impl Packed for SegmentSize {
+    fn pack(&self, to: &mut Packer) {
+        let Self {
+            path,
+            peer,
+            floor,
+            options,
+            gso_max,
+            gso_segments,
+            mss: _,
+            goal: _,
+        } = self;
+        path.pack(to);
+        peer.pack(to);
+        floor.pack(to);
+        options.pack(to);
+        gso_max.pack(to);
+        gso_segments.pack(to);
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Self {
+        let path = Packed::unpack(from);
+        let mut size = Self {
+            path,
+            peer: Packed::unpack(from),
+            floor: Packed::unpack(from),
+            options: Packed::unpack(from),
+            gso_max: Packed::unpack(from),
+            gso_segments: Packed::unpack(from),
+            mss: path,
+            goal: 0,
+        };
+        size.follow();
+        size
+    }
 }
 
 impl SegmentSize {

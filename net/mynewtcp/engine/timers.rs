@@ -4,6 +4,11 @@
 
 use core::fmt;
 
+use crate::engine::dormant::{
+    Packed,
+    Packer,
+    Unpacker, //
+};
 use crate::engine::time::Instant;
 
 /// What a connection may be waiting for.
@@ -60,6 +65,21 @@ pub(crate) struct TimerTable {
     floor: Floor,
 }
 
+/// Of a [quiet](TimerTable::is_quiet) one.
+impl Packed for TimerTable {
+    fn pack(&self, to: &mut Packer) {
+        self.deadline(Timer::Keepalive)
+            .unwrap_or(Instant::MAX)
+            .pack(to);
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Self {
+        let mut timers = Self::new();
+        timers.arm(Timer::Keepalive, Packed::unpack(from));
+        timers
+    }
+}
+
 /// Only saves work: where two connections differ in nothing else they do the same. So it does not
 /// show.
 #[derive(Clone, Copy)]
@@ -107,6 +127,13 @@ impl TimerTable {
             *slot = at.min(*slot);
         }
         self.lower_floor(timer, at);
+    }
+
+    /// Nothing is armed but [`Timer::Keepalive`].
+    pub(crate) fn is_quiet(&self) -> bool {
+        Timer::ALL
+            .into_iter()
+            .all(|timer| timer == Timer::Keepalive || self.deadline(timer).is_none())
     }
 
     /// Disarms `timer`.

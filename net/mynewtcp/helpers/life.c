@@ -21,6 +21,28 @@ __newtcp void *newtcp_resident_alloc(gfp_t gfp)
 	return kmem_cache_alloc(newtcp_residents, gfp);
 }
 
+/*
+ * For a process that owns the socket: certain, unless it runs a BPF program
+ * or the socket's user wants no waiting.
+ */
+__newtcp gfp_t newtcp_sk_gfp(const struct sock *sk)
+{
+	if (has_current_bpf_ctx() || !gfpflags_allow_blocking(sk->sk_allocation))
+		return GFP_ATOMIC | __GFP_NOWARN;
+	return sk->sk_allocation | __GFP_NOFAIL;
+}
+
+/* What is left of it while it sleeps. Nothing is lost without it. */
+__newtcp u8 *newtcp_record_alloc(unsigned int octets)
+{
+	return kmalloc(octets, GFP_NOWAIT | __GFP_NOWARN | __GFP_ACCOUNT);
+}
+
+__newtcp void newtcp_record_free(u8 *record)
+{
+	kfree(record);
+}
+
 __newtcp void newtcp_resident_free(void *resident)
 {
 	kmem_cache_free(newtcp_residents, resident);

@@ -11,6 +11,7 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 use crate::demux;
+use crate::endpoint::drive;
 use crate::endpoint::shell::EndpointShell;
 use crate::endpoint::{
     now,
@@ -304,6 +305,7 @@ fn promote(
         return;
     }
     to_connection(&mut child, skb, segment, now);
+    drive::rest(&mut child);
     let child = child.unlock();
     let (ctx, endpoint) = sk.split();
     if endpoint.get_mut().accept_queue.push(child).is_err() {

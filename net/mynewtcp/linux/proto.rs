@@ -18,6 +18,7 @@ use super::{
     net::Net,
     poll::PollMask,
     proc_net::Columns,
+    resident::Resident,
     rx::Rx,
     skb::{
         DropReason,
@@ -42,7 +43,10 @@ use super::{
     },
     time::Timeout,
 };
-use core::mem::offset_of;
+use core::{
+    mem::offset_of,
+    pin::Pin, //
+};
 use kernel::{
     ffi,
     prelude::*,
@@ -61,6 +65,8 @@ pub(crate) trait Protocol: Send + Sized + Unpin + 'static {
     type Shared: Default + Send + Sync;
     /// What a socket has while it is connected.
     type Resident: Send;
+    /// The octets that are left of it while it sleeps, 255 at most.
+    type Dormant: AsRef<[u8]>;
     /// What a half-open connection carries.
     type Request: Send + 'static;
     /// What a connection in TIME-WAIT carries.
@@ -151,6 +157,15 @@ pub(crate) trait Protocol: Send + Sized + Unpin + 'static {
     fn get_port(sk: &mut Owned<'_, Self>, port: u16) -> Result;
 
     // Socket locked, must not sleep.
+
+    /// Where the resident of a socket is.
+    fn resident(self: Pin<&mut Self>) -> &mut Resident<Self>;
+    /// What is left of a resident while it sleeps, if it can.
+    fn doze(resident: &Self::Resident) -> Option<Self::Dormant>;
+    /// The resident that [dozed off](Self::doze), exactly, from what was left of it.
+    fn wake(record: &[u8]) -> Self::Resident;
+    /// How long after it was woken its timer has to look at it, in nanoseconds.
+    const WAKE_FOR_NS: u64;
 
     /// Gives the local port back.
     fn put_port(sk: &mut Locked<'_, Self>);

@@ -14,7 +14,13 @@ use core::{
     marker::PhantomData,
     ptr::NonNull, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    }, //
+};
 
 /// The cache that residents live in. There is one.
 pub(super) struct Cache<E: Protocol>(PhantomData<fn() -> E>);
@@ -43,6 +49,14 @@ impl<E: Protocol> Drop for Cache<E> {
     }
 }
 
+/// How many sleep.
+static DORMANT: Atomic<i32> = Atomic::new(0);
+
+/// How many connections sleep, on the whole host.
+pub(crate) fn dormant() -> u32 {
+    DORMANT.load(Relaxed).max(0) as u32
+}
+
 /// Whether an allocation may wait for memory.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Patience {
@@ -52,13 +66,19 @@ pub(crate) enum Patience {
     MaySleep,
 }
 
-/// An `Option` of what a socket has while it is connected.
+/// An `Option` of what a socket has while it is connected. While nothing happens to it, it may
+/// [sleep](Self::sleep); whoever locks the socket [wakes](Self::wake) it, so that nobody meets one
+/// that sleeps.
 ///
 /// # Invariants
 ///
-/// `place` is an object of the cache of `E` that nobody else knows, and is initialised.
+/// - `place` is an object of the cache of `E` that nobody else knows, and is initialised.
+/// - `record` comes from `newtcp_record_alloc()`, nobody else knows it, and its first octet says
+///   how many follow.
+/// - There is one of them at most.
 pub(crate) struct Resident<E: Protocol> {
     place: Option<NonNull<E::Resident>>,
+    record: Option<NonNull<u8>>,
 }
 
 // SAFETY: It owns its value.
@@ -68,8 +88,11 @@ impl<E: Protocol> Resident<E> {
     /// Nothing.
     #[inline]
     pub(crate) const fn empty() -> Self {
-        // INVARIANT: It has no place.
-        Self { place: None }
+        // INVARIANT: There is none of them.
+        Self {
+            place: None,
+            record: None,
+        }
     }
 
     /// What `make` makes takes the place of the old value. It is written directly if all of its
@@ -81,10 +104,21 @@ impl<E: Protocol> Resident<E> {
         make: impl FnOnce() -> E::Resident,
     ) -> Result<&mut E::Resident> {
         self.clear();
-        let gfp = match patience {
-            Patience::None => b::NEWTCP_GFP_ATOMIC,
-            Patience::MaySleep => b::NEWTCP_GFP_KERNEL,
-        };
+        self.put(
+            match patience {
+                Patience::None => b::NEWTCP_GFP_ATOMIC,
+                Patience::MaySleep => b::NEWTCP_GFP_KERNEL,
+            },
+            make,
+        )
+    }
+
+    #[inline(always)]
+    fn put(
+        &mut self,
+        gfp: b::gfp_t,
+        make: impl FnOnce() -> E::Resident,
+    ) -> Result<&mut E::Resident> {
         // SAFETY: The cache lives as long as there are sockets of `E`.
         let place = NonNull::new(unsafe { b::newtcp_resident_alloc(gfp) }).ok_or(ENOMEM)?;
         let mut place: NonNull<E::Resident> = place.cast();
@@ -100,6 +134,12 @@ impl<E: Protocol> Resident<E> {
     /// Drops the value.
     #[inline]
     pub(crate) fn clear(&mut self) {
+        self.drop_place();
+        self.drop_record();
+    }
+
+    #[inline]
+    fn drop_place(&mut self) {
         if let Some(place) = self.place.take() {
             // SAFETY: By the type invariant, and nobody takes it for initialised from now on.
             unsafe {
@@ -107,6 +147,71 @@ impl<E: Protocol> Resident<E> {
                 b::newtcp_resident_free(place.as_ptr().cast());
             }
         }
+    }
+
+    #[inline]
+    fn drop_record(&mut self) {
+        if let Some(record) = self.record.take() {
+            DORMANT.add(-1, Relaxed);
+            // SAFETY: By the type invariant, and nobody uses it from now on.
+            unsafe { b::newtcp_record_free(record.as_ptr()) };
+        }
+    }
+
+    /// Has the value sleep, if it can, and if there is memory for that.
+    pub(crate) fn sleep(&mut self) {
+        let Some(dormant) = self.get().and_then(E::doze) else {
+            return;
+        };
+        let octets = dormant.as_ref();
+        let Ok(len) = u8::try_from(octets.len()) else {
+            return;
+        };
+        // SAFETY: No requirements.
+        let record = unsafe { b::newtcp_record_alloc(u32::from(len) + 1) };
+        let Some(record) = NonNull::new(record) else {
+            return;
+        };
+        // SAFETY: There is room for the length and for the octets, which are elsewhere.
+        unsafe {
+            record.write(len);
+            record
+                .add(1)
+                .copy_from_nonoverlapping(NonNull::from(octets).cast(), octets.len());
+        }
+        self.drop_place();
+        DORMANT.add(1, Relaxed);
+        // INVARIANT: Written just now, and the place is gone.
+        self.record = Some(record);
+    }
+
+    /// There is no value, not even one that sleeps.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.place.is_none() && self.record.is_none()
+    }
+
+    /// It sleeps.
+    #[inline]
+    pub(crate) fn is_dormant(&self) -> bool {
+        self.record.is_some()
+    }
+
+    /// Wakes the value up, with memory of the kind `gfp`. It sleeps on if there is none.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn wake(&mut self, gfp: b::gfp_t) -> Result {
+        let Some(record) = self.record else {
+            return Ok(());
+        };
+        // SAFETY: By the type invariant; nobody changes a record.
+        let octets = unsafe {
+            let len = usize::from(record.read());
+            core::slice::from_raw_parts(record.add(1).as_ptr(), len)
+        };
+        self.put(gfp, || E::wake(octets))?;
+        self.drop_record();
+        Ok(())
     }
 
     /// The value.

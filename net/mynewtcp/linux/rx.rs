@@ -295,7 +295,10 @@ fn deliver_locked<E: Protocol>(
         // SAFETY: The spin lock is held and no process owns the socket.
         Ok(unsafe {
             Locked::with(sk, |sk| {
-                take(sk, skb);
+                match sk.rouse() {
+                    Ok(()) => take(sk, skb),
+                    Err(_) => too_tired(sk, skb),
+                }
                 sk.take_outbox()
             })
         })
@@ -303,6 +306,14 @@ fn deliver_locked<E: Protocol>(
     // SAFETY: Taken above.
     unsafe { b::newtcp_bh_unlock_sock(raw) };
     result
+}
+
+/// There is no memory to wake the connection up with. The peer will send it again.
+#[cold]
+pub(super) fn too_tired<E: Protocol>(sk: &Sock<E>, skb: SkBuff) {
+    // SAFETY: Both are live.
+    unsafe { b::newtcp_count_drop(sk.as_raw(), skb.as_raw()) };
+    skb.drop_with(reason::NO_MEMORY);
 }
 
 /// The spin lock of the socket must be held.

@@ -79,6 +79,8 @@ pub(crate) mod reason {
     /// The socket's backlog is full.
     pub(crate) const BACKLOG: DropReason =
         DropReason(b::skb_drop_reason_SKB_DROP_REASON_SOCKET_BACKLOG);
+    /// There is no memory for what the packet needs.
+    pub(crate) const NO_MEMORY: DropReason = DropReason(b::skb_drop_reason_SKB_DROP_REASON_NOMEM);
     /// Fewer hops left than `IP_MINTTL` asks for.
     pub(crate) const MIN_HOPS: DropReason =
         DropReason(b::skb_drop_reason_SKB_DROP_REASON_TCP_MINTTL);

@@ -68,6 +68,9 @@ MEMORY = """
 Memory of an idle connection is what slab caches, vmalloc and per-processor memory
 grew by, in whole pages, while so many connections were opened, divided by their
 number: both sockets with their inodes and files, and whatever the protocols keep.
+It is read when it has not become less for three seconds: a connection of NEW_TCP to
+which nothing happens for a second takes less memory from then on (design.rst), and
+idle ones are such.  Opening one is the work until accept() returns it.
 The size of a socket is ``obj_size`` of its ``struct proto``, the column of
 ``/proc/net/protocols``.  Both address families of NEW_TCP use one kind of socket.
 

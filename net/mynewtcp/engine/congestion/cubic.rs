@@ -10,6 +10,11 @@ use crate::engine::congestion::{
     Cause,
     Window, //
 };
+use crate::engine::dormant::{
+    Packed,
+    Packer,
+    Unpacker, //
+};
 use crate::engine::seq::Mss;
 use crate::engine::time::{
     Delta,
@@ -23,6 +28,35 @@ pub struct Cubic {
     /// When new data was last acknowledged.
     last_at: Instant,
 }
+
+impl Packed for Stage {
+    fn pack(&self, to: &mut Packer) {
+        match self {
+            Self::First(slow_start) => {
+                false.pack(to);
+                slow_start.pack(to);
+            }
+            Self::Later { curve, prior } => {
+                true.pack(to);
+                curve.pack(to);
+                prior.pack(to);
+            }
+        }
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Self {
+        if bool::unpack(from) {
+            Self::Later {
+                curve: Packed::unpack(from),
+                prior: Packed::unpack(from),
+            }
+        } else {
+            Self::First(Packed::unpack(from))
+        }
+    }
+}
+
+crate::engine::dormant::packed!(struct Cubic { stage, last_at });
 
 /// No congestion has been met yet, or some has.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +85,8 @@ struct Curve {
     /// What is left of the last step: octets times cwnd.
     rest: u32,
 }
+
+crate::engine::dormant::packed!(struct Curve { epoch, est, w_max, cwnd_prior, k_millis, rest });
 
 /// K of RFC 9438, equation 2, in milliseconds: how long from `cwnd_epoch` back to `w_max`.
 ///

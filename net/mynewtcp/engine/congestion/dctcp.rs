@@ -33,6 +33,12 @@ pub struct Dctcp {
     marked_bytes: u32,
 }
 
+crate::engine::dormant::packed! {
+    struct Dctcp {
+        reno, alpha, window_end, acked_bytes, marked_bytes,
+    }
+}
+
 impl Dctcp {
     /// An alpha of one.
     const ONE: u16 = 1024;

@@ -76,6 +76,8 @@ pub struct EcnCounts {
     pub octets: [u32; 3],
 }
 
+crate::engine::dormant::packed!(struct EcnCounts { marked, octets });
+
 impl EcnCounts {
     /// `segments` have come that are ECN-capable, as `ecn` says, with `octets`.
     pub(crate) fn count(&mut self, ecn: Ecn, segments: u32, octets: u32) {
@@ -114,6 +116,8 @@ pub(crate) struct EcnState {
     /// An acknowledgment of this, with ECE as said, goes before all others.
     early: Option<(SeqNum, bool)>,
 }
+
+crate::engine::dormant::packed!(struct EcnState { offered, agreed, echo, cwr_due, seen, early });
 
 impl EcnState {
     /// In our offer to the peer: ECE and CWR on the SYN.

@@ -31,6 +31,12 @@ pub struct HyStart {
     css_rounds: Option<u8>,
 }
 
+crate::engine::dormant::packed! {
+    struct HyStart {
+        window_end, last_min, current_min, baseline, samples, css_rounds,
+    }
+}
+
 impl HyStart {
     const MIN_RTT_THRESH: u32 = 4_000;
     const MAX_RTT_THRESH: u32 = 16_000;

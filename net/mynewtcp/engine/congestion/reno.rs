@@ -18,6 +18,8 @@ pub struct Reno {
     acked_bytes: u32,
 }
 
+crate::engine::dormant::packed!(struct Reno { acked_bytes });
+
 impl Reno {
     /// Congestion avoidance: "1 full-sized segment per round-trip time" (RFC 5681, 3.1).
     ///

@@ -31,6 +31,8 @@ pub(crate) struct Usage {
     stamp: Instant,
 }
 
+crate::engine::dormant::packed!(struct Usage { limited, max_flight, round_end, used, stamp });
+
 /// How long it was not full, and what it may be again at once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {

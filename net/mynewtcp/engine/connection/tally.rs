@@ -17,6 +17,8 @@ pub(super) struct Tally {
     pub(super) octets_again: u64,
 }
 
+crate::engine::dormant::packed!(struct Tally { segments, data_segments, octets, octets_again });
+
 impl Tally {
     /// Counts one transmission.
     pub(super) fn count(&mut self, transmit: &Transmit) {

@@ -23,6 +23,14 @@ enum Urgency {
     Now,
 }
 
+crate::engine::dormant::packed!(
+    enum Urgency {
+        None,
+        Delayed,
+        Now,
+    }
+);
+
 /// What the policy wants to know of a segment with payload.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
@@ -68,6 +76,13 @@ pub(crate) struct AckPolicy {
     /// It does so now.
     promised: bool,
     urgency: Urgency,
+}
+
+crate::engine::dormant::packed! {
+    struct AckPolicy {
+        last_sent, read_to, last_data_at, ato, peer_mss, last_len, advertised_mss, quick,
+        interactive, forbearing, promised, urgency,
+    }
 }
 
 impl AckPolicy {

@@ -16,6 +16,8 @@ pub(crate) struct Duplicates {
     first: Option<SeqRange>,
 }
 
+crate::engine::dormant::packed!(struct Duplicates { first });
+
 /// Where a duplicate was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]

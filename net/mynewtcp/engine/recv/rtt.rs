@@ -22,6 +22,8 @@ pub(crate) struct ReceiverRtt {
     since: Instant,
 }
 
+crate::engine::dormant::packed!(struct ReceiverRtt { micros, last_echo, until, since });
+
 impl ReceiverRtt {
     pub(crate) const fn new() -> Self {
         Self {

@@ -38,6 +38,12 @@ pub(crate) struct Tuning {
     pub(crate) uncollapsed: u32,
 }
 
+crate::engine::dormant::packed! {
+    struct Tuning {
+        ratio, advertised_mss, ssthresh, clamp, space, read_to, since, rtt, uncollapsed,
+    }
+}
+
 /// What one arrival says about the sender's way of filling memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {

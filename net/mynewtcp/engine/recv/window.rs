@@ -22,6 +22,8 @@ pub(crate) struct ReceiveWindow {
     pub(crate) scale: WindowScale,
 }
 
+crate::engine::dormant::packed!(struct ReceiveWindow { edge, initial, closed, scale });
+
 /// What there is room for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Room {

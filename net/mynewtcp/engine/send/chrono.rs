@@ -21,6 +21,15 @@ pub(crate) enum Activity {
     BufferLimited,
 }
 
+crate::engine::dormant::packed!(
+    enum Activity {
+        Idle,
+        Busy,
+        WindowLimited,
+        BufferLimited,
+    }
+);
+
 /// The time spent with each.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chronometer {
@@ -29,6 +38,12 @@ pub(crate) struct Chronometer {
     busy: Delta,
     window_limited: Delta,
     buffer_limited: Delta,
+}
+
+crate::engine::dormant::packed! {
+    struct Chronometer {
+        activity, since, busy, window_limited, buffer_limited,
+    }
 }
 
 impl Chronometer {

@@ -45,6 +45,8 @@ pub(crate) struct Sent {
     pub(crate) end: SeqNum,
 }
 
+crate::engine::dormant::packed!(struct Sent { at, end });
+
 impl Sent {
     /// The last transmission of the chunk `range`.
     pub(crate) const fn of(range: SeqRange, meta: TxMeta) -> Self {

@@ -26,6 +26,8 @@ pub struct PacingLimits {
     pub internal: bool,
 }
 
+crate::engine::dormant::packed!(struct PacingLimits { max_rate, internal });
+
 impl PacingLimits {
     /// No limit, no pacing.
     pub const NONE: Self = Self {
@@ -45,6 +47,8 @@ pub(crate) struct Pacer {
     /// Segments that may still go unpaced.
     credit: u8,
 }
+
+crate::engine::dormant::packed!(struct Pacer { limits, rate, next_at, credit });
 
 impl Pacer {
     /// As in Linux the first ten segments are not paced: half of all connections never send

@@ -37,6 +37,12 @@ pub(crate) struct Patience {
     waiting_at: SeqNum,
 }
 
+crate::engine::dormant::packed! {
+    struct Patience {
+        retransmits, probes, unanswered, keepalives, waiting_since, waiting_at,
+    }
+}
+
 impl Patience {
     pub(crate) const fn new() -> Self {
         Self {

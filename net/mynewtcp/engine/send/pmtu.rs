@@ -22,6 +22,8 @@ struct Probe {
     size: Mss,
 }
 
+crate::engine::dormant::packed!(struct Probe { range, size });
+
 /// Between which sizes the search is.
 #[derive(Clone, Copy, Debug)]
 struct Search {
@@ -36,6 +38,8 @@ struct Search {
     probe: Option<Probe>,
 }
 
+crate::engine::dormant::packed!(struct Search { low, high, is_fresh, began_at, probe });
+
 /// What is known of the path's MTU.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PathMtu {
@@ -44,6 +48,8 @@ pub(crate) struct PathMtu {
     /// The search, if there is one.
     search: Option<Search>,
 }
+
+crate::engine::dormant::packed!(struct PathMtu { route, search });
 
 impl PathMtu {
     /// The route's word is taken.

@@ -35,6 +35,8 @@ pub(crate) struct Prr {
     granted: u32,
 }
 
+crate::engine::dormant::packed!(struct Prr { delivered, out, recover_fs, sndcnt, granted });
+
 impl Prr {
     /// Nothing is being reduced.
     pub(crate) const IDLE: Self = Self {

@@ -44,6 +44,12 @@ pub(crate) struct Rack {
     pub(crate) reord_seen: u32,
 }
 
+crate::engine::dormant::packed! {
+    struct Rack {
+        latest, rtt, dsack_round, reo_wnd_mult, reo_wnd_persist, reordering, reord_seen,
+    }
+}
+
 impl Rack {
     /// "RACK.reo_wnd_persist = 16" (RFC 8985, 6.2, step 4)
     const PERSIST: u8 = 16;

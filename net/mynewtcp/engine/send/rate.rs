@@ -31,6 +31,12 @@ pub(crate) struct DeliveryRate {
     pub(crate) is_app_limited: bool,
 }
 
+crate::engine::dormant::packed! {
+    struct DeliveryRate {
+        delivered_at, first_sent_at, sample, limited_to, is_limited, rate, is_app_limited,
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Sample {
     /// Its end.
@@ -42,6 +48,12 @@ struct Sample {
     /// How much earlier than this those had been sent.
     sending: Delta,
     app_limited: bool,
+}
+
+crate::engine::dormant::packed! {
+    struct Sample {
+        end, delivered, delivered_at, sending, app_limited,
+    }
 }
 
 impl DeliveryRate {

@@ -22,6 +22,15 @@ pub(crate) enum Phase {
     Loss,
 }
 
+crate::engine::dormant::packed!(
+    enum Phase {
+        Open,
+        Cwr,
+        Recovery,
+        Loss,
+    }
+);
+
 /// How far F-RTO has come in finding out whether a time-out was a mistake (RFC 5682).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frto {
@@ -32,6 +41,14 @@ pub(crate) enum Frto {
     /// Step 2b: then its acknowledgment came, and new data is sent instead of more of the old.
     SecondAck,
 }
+
+crate::engine::dormant::packed!(
+    enum Frto {
+        Off,
+        FirstAck,
+        SecondAck,
+    }
+);
 
 /// Loss recovery's memory.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +66,12 @@ pub(crate) struct Recovery {
     pub(crate) sack: bool,
     /// The first retransmission of a recovery goes out whatever the congestion window says.
     pub(crate) first_is_due: bool,
+}
+
+crate::engine::dormant::packed! {
+    struct Recovery {
+        phase, frto, recovery_point, dup_acks, sack, first_is_due,
+    }
 }
 
 impl Recovery {

@@ -35,6 +35,8 @@ struct MinRtt {
     since: Instant,
 }
 
+crate::engine::dormant::packed!(struct MinRtt { current, before, since });
+
 impl MinRtt {
     const NONE: u32 = u32::MAX;
 
@@ -83,6 +85,8 @@ pub(crate) struct RttEstimator {
     /// Without a measurement the time-out is the longer one of RFC 6298, 5.7.
     cautious: bool,
 }
+
+crate::engine::dormant::packed!(struct RttEstimator { srtt, rttvar, min, backoff, cautious });
 
 impl RttEstimator {
     const CAUTIOUS: Delta = Delta::from_secs(3);

@@ -57,6 +57,13 @@ pub(crate) struct Scoreboard {
     pub(crate) repeats: Repeats,
 }
 
+crate::engine::dormant::packed! {
+    struct Scoreboard {
+        sacked, sacked_segs, lost, retransmitted, lost_to, lost_end, retransmit_hint, sacked_end,
+        repeats,
+    }
+}
+
 /// What loss detection has found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Losses {

@@ -27,6 +27,13 @@ pub(crate) struct Tally {
     since: Instant,
 }
 
+crate::engine::dormant::packed! {
+    struct Tally {
+        total_retrans, dsack_dups, bytes_retrans, total_rto, total_rto_recoveries, total_rto_time,
+        since,
+    }
+}
+
 impl Tally {
     pub(crate) const fn new() -> Self {
         Self {

@@ -19,6 +19,8 @@ struct Probe {
     is_retrans: bool,
 }
 
+crate::engine::dormant::packed!(struct Probe { end_seq, is_retrans });
+
 /// Loss probes' memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tlp {
@@ -30,6 +32,8 @@ pub(crate) struct Tlp {
     /// The longest that the peer was seen to delay one, in microseconds; zero if never.
     delay: u32,
 }
+
+crate::engine::dormant::packed!(struct Tlp { probe, due, prompt, delay });
 
 /// An acknowledgment, as a probe that is under way sees it.
 #[derive(Clone, Copy, Debug)]

@@ -31,6 +31,12 @@ pub(crate) struct Undo {
     has_repeated: bool,
 }
 
+crate::engine::dormant::packed! {
+    struct Undo {
+        prior, marker, unreported, stamp, is_armed, is_required, has_repeated,
+    }
+}
+
 /// What became of a report of duplicates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]

@@ -27,6 +27,8 @@ pub(crate) struct SendWindow {
     wl2: SeqNum,
 }
 
+crate::engine::dormant::packed!(struct SendWindow { wnd, max, scale, wl1, wl2 });
+
 /// Whether a segment changed the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Updated {

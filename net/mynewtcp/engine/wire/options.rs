@@ -2,6 +2,11 @@
 
 //! Header options: MSS, window scale, timestamps, selective acknowledgments.
 
+use crate::engine::dormant::{
+    Packed,
+    Packer,
+    Unpacker, //
+};
 use crate::engine::seq::{
     Mss,
     SeqNum,
@@ -38,6 +43,23 @@ pub struct Timestamps {
 pub struct SackBlocks {
     blocks: [SeqRange; Self::MAX],
     count: u8,
+}
+
+impl Packed for SackBlocks {
+    fn pack(&self, to: &mut Packer) {
+        self.count.pack(to);
+        for block in self.iter() {
+            block.pack(to);
+        }
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Self {
+        let mut blocks = Self::NONE;
+        for _ in 0..u8::unpack(from) {
+            blocks.push(Packed::unpack(from));
+        }
+        blocks
+    }
 }
 
 impl SackBlocks {

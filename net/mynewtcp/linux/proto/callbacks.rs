@@ -14,6 +14,7 @@ use crate::linux::{
     loopback,
     memory::charge,
     msg::Msg,
+    rx,
     skb::SkBuff,
     sock::{
         self,
@@ -27,7 +28,10 @@ use crate::linux::{
         OptIn,
         OptOut, //
     },
-    time::Timeout, //
+    time::{
+        self,
+        Timeout, //
+    }, //
 };
 use core::ptr::{
     null_mut,
@@ -44,6 +48,9 @@ use kernel::{
 
 /// The bit of `sk_tsq_flags` that says: the timer went off while a process owned the socket.
 const TIMER_DEFERRED: u32 = 0;
+
+/// When a timer that found no memory is tried again.
+const RETRY_NS: u64 = 500_000_000;
 
 /// Not locked.
 pub(super) unsafe extern "C" fn close<E: Protocol>(sk: *mut b::sock, timeout: ffi::c_long) {
@@ -220,7 +227,10 @@ pub(super) unsafe extern "C" fn backlog_rcv<E: Protocol>(
     // SAFETY: Paired.
     unsafe { b::newtcp_local_bh_disable() };
     let rcu = rcu::read_lock();
-    E::receive_locked(&mut locked, skb);
+    match locked.rouse() {
+        Ok(()) => E::receive_locked(&mut locked, skb),
+        Err(_) => rx::too_tired(&locked, skb),
+    }
     drop(rcu);
     // The spin lock is free: the process owns the socket.
     loopback::deliver::<E>(locked.take_outbox());
@@ -235,7 +245,7 @@ pub(super) unsafe extern "C" fn release_cb<E: Protocol>(sk: *mut b::sock) {
     let mut locked = unsafe { Locked::<E>::new(Sock::from_raw(sk)) };
     // SAFETY: The socket is live.
     let deferred = unsafe { b::newtcp_tsq_test_and_clear(sk, TIMER_DEFERRED) };
-    if deferred {
+    if deferred && !try_later(&mut locked) {
         E::on_late_timer(&mut locked);
     }
     E::on_release(&mut locked);
@@ -255,7 +265,7 @@ pub(in crate::linux) unsafe extern "C" fn timer<E: Protocol>(timer: *mut b::time
     unsafe {
         let sk = b::newtcp_sk_of_timer(timer);
         let sock: &Sock<E> = Sock::from_raw(sk);
-        sock.run_or_defer(|| defer_timer(sk), E::on_timer);
+        sock.run_or_defer(|| defer_timer(sk), on_timer);
         b::newtcp_sock_put(sk);
     }
 }
@@ -268,10 +278,25 @@ pub(in crate::linux) unsafe extern "C" fn pacing_timer<E: Protocol>(
     unsafe {
         let sk = Sock::<E>::of_pacing_timer(timer);
         let sock: &Sock<E> = Sock::from_raw(sk);
-        sock.run_or_defer(|| defer_timer(sk), E::on_timer);
+        sock.run_or_defer(|| defer_timer(sk), on_timer);
         b::newtcp_sock_put(sk);
     }
     b::hrtimer_restart_HRTIMER_NORESTART
+}
+
+fn on_timer<E: Protocol>(sk: &mut Locked<'_, E>) {
+    if !try_later(sk) {
+        E::on_timer(sk);
+    }
+}
+
+/// There is no memory to wake the connection up with: its timer goes off again soon.
+fn try_later<E: Protocol>(sk: &mut Locked<'_, E>) -> bool {
+    let is_tired = sk.rouse().is_err();
+    if is_tired {
+        sk.set_deadline(Some(time::now_ns().saturating_add(RETRY_NS)));
+    }
+    is_tired
 }
 
 /// Has [`release_cb`] do what a timer wanted.

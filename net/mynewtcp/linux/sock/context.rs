@@ -28,7 +28,10 @@ use core::{
     },
     pin::Pin,
 };
-use kernel::types::NotThreadSafe;
+use kernel::{
+    prelude::*,
+    types::NotThreadSafe, //
+};
 
 /// The kernel's half of a locked socket: fields, queues, route, timer.
 ///
@@ -74,8 +77,8 @@ impl<E: Protocol> Sock<E> {
         unsafe { Owned::from_lock(self, true) }
     }
 
-    /// Runs `f` with the socket locked, unless a process owns it; for softirqs, which cannot
-    /// wait for that process.
+    /// Runs `f` with the socket locked, unless a process owns it, or there is no memory to wake it
+    /// up; for softirqs, which cannot wait for either.
     pub(crate) fn try_softirq<R>(&self, f: impl FnOnce(&mut Locked<'_, E>) -> R) -> Option<R> {
         let sk = self.as_raw();
         // SAFETY: `self` is live. With softirqs off the spin lock may be taken in any context
@@ -87,16 +90,19 @@ impl<E: Protocol> Sock<E> {
         // SAFETY: The spin lock is held, so ownership cannot change.
         let owned = unsafe { b::newtcp_sock_owned_by_user(sk) };
         let mut outbox = Outbox::EMPTY;
-        let result = (!owned).then(|| {
-            // SAFETY: The spin lock is held and no process owns the socket.
-            unsafe {
-                Locked::with(self, |locked| {
-                    let result = f(locked);
-                    outbox = locked.take_outbox();
-                    result
-                })
-            }
-        });
+        let result = (!owned)
+            .then(|| {
+                // SAFETY: The spin lock is held and no process owns the socket.
+                unsafe {
+                    Locked::with(self, |locked| {
+                        locked.rouse().ok()?;
+                        let result = f(locked);
+                        outbox = locked.take_outbox();
+                        Some(result)
+                    })
+                }
+            })
+            .flatten();
         // SAFETY: Taken above.
         unsafe {
             b::newtcp_bh_unlock_sock(sk);
@@ -260,6 +266,26 @@ impl<'a, E: Protocol> Locked<'a, E> {
         result
     }
 
+    /// Wakes up what the socket has while it is connected, if it sleeps. For a context that cannot
+    /// wait for memory: without any it sleeps on, and nothing must be asked of it.
+    #[inline]
+    pub(crate) fn rouse(&mut self) -> Result {
+        if !self.endpoint().resident().is_dormant() {
+            return Ok(());
+        }
+        self.wake(b::NEWTCP_GFP_ATOMIC_NOWARN)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wake(&mut self, gfp: b::gfp_t) -> Result {
+        let (ctx, endpoint) = self.split();
+        endpoint.resident().wake(gfp)?;
+        // To fall asleep again.
+        ctx.set_deadline(Some(time::now_ns().saturating_add(E::WAKE_FOR_NS)));
+        Ok(())
+    }
+
     /// The endpoint.
     #[inline]
     pub(crate) fn endpoint(&mut self) -> Pin<&mut E> {
@@ -299,11 +325,25 @@ impl<'a, E: Protocol> Owned<'a, E> {
     /// The current process must own `sock`. If `release` is set, the value owns that lock.
     #[inline]
     pub(in crate::linux) unsafe fn from_lock(sock: &'a Sock<E>, release: bool) -> Self {
-        Self {
+        let mut owned = Self {
             // SAFETY: The caller owns the socket.
             locked: unsafe { Locked::new(sock) },
             release,
             _lifetime: PhantomData,
+        };
+        owned.wake_certainly();
+        owned
+    }
+
+    /// Wakes up what the socket has while it is connected: it may have fallen asleep whenever the
+    /// lock was free. Only a BPF program may be without memory for it, and meets a socket that is
+    /// not connected then.
+    #[inline]
+    pub(super) fn wake_certainly(&mut self) {
+        if self.endpoint().resident().is_dormant() {
+            // SAFETY: `self` is a live socket.
+            let gfp = unsafe { b::newtcp_sk_gfp(self.as_raw()) };
+            let _ = self.wake(gfp);
         }
     }
 

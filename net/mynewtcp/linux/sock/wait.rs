@@ -153,6 +153,7 @@ impl<E: Protocol> Owned<'_, E> {
                 );
                 b::newtcp_lock_sock(sk);
             }
+            self.wake_certainly();
         };
         // SAFETY: `self` is a live locked socket.
         unsafe { b::newtcp_waiting_for_data(sk, false) };
@@ -168,6 +169,9 @@ impl<E: Protocol> Owned<'_, E> {
         self.deliver_sent();
         // SAFETY: The process owns the socket; `&mut self` means that no reference into the
         // endpoint is alive while the lock is released.
-        to_result(unsafe { b::sk_stream_wait_memory(self.as_raw(), &raw mut timeout.0) })
+        let result =
+            to_result(unsafe { b::sk_stream_wait_memory(self.as_raw(), &raw mut timeout.0) });
+        self.wake_certainly();
+        result
     }
 }

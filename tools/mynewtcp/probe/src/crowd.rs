@@ -25,6 +25,11 @@ use std::{
         Write, //
     },
     os::fd::AsRawFd,
+    thread,
+    time::{
+        Duration,
+        Instant, //
+    },
 };
 
 /// Connections before the measured ones: caches get their first slabs.
@@ -32,6 +37,9 @@ const WARM_UP: usize = 64;
 
 /// Parts of a connection's memory below this many bytes are not worth a line.
 const WORTH_NAMING: f64 = 16.0;
+
+/// What has not become less for so long is at rest.
+const SETTLED_AFTER: Duration = Duration::from_secs(3);
 
 /// The two ends.
 type Pair = (Socket, Socket);
@@ -106,6 +114,21 @@ fn kernel_pages() -> io::Result<f64> {
     Ok(kibibytes * 1024.0)
 }
 
+/// Wait until what the kernel holds has not become less for a while: then what was opened is
+/// idle, however much it took to open it.
+fn settle() -> io::Result<()> {
+    let mut least = f64::MAX;
+    let mut since = Instant::now();
+    while since.elapsed() < SETTLED_AFTER {
+        let pages = kernel_pages()?;
+        if pages < least {
+            (least, since) = (pages, Instant::now());
+        }
+        thread::sleep(SETTLED_AFTER / 10);
+    }
+    Ok(())
+}
+
 /// `obj_size` of the protocol's socket, as /proc/net/protocols has it.
 fn object_size(transport: &Transport) -> io::Result<f64> {
     let name = match (transport.family.name(), transport.ipv6) {
@@ -121,14 +144,16 @@ fn object_size(transport: &Transport) -> io::Result<f64> {
         .ok_or_else(|| io::Error::other(format!("no {name} in /proc/net/protocols")))
 }
 
-/// Open `count` connections and hold them: memory and work of each.
+/// Open `count` connections and hold them: the work of each, and its memory once it is idle.
 pub(crate) fn idle(transport: &Transport, count: usize) -> io::Result<String> {
     raise_limit(2 * (count + WARM_UP) + 64)?;
     let listener = transport.listen(transport.loopback(), 16)?;
     let warm = open(transport, &listener, WARM_UP)?;
+    settle()?;
     let (objects, pages, meter) = (slabs()?, kernel_pages()?, Meter::start()?);
     let mut pairs = open(transport, &listener, count)?;
     let cost = meter.stop()?;
+    settle()?;
     let (objects_now, pages_now) = (slabs()?, kernel_pages()?);
     verify(&mut pairs)?;
     drop(warm);

@@ -9,6 +9,7 @@ use mynewtcp_engine::engine::connection::{
     Connection,
     StateName, //
 };
+use mynewtcp_engine::engine::dormant::Dormant;
 use mynewtcp_engine::engine::error::ConnectionError;
 use mynewtcp_engine::engine::event::Event;
 use mynewtcp_engine::engine::listener::{
@@ -202,6 +203,7 @@ impl Host {
         quoted: SeqNum,
         icmp: Icmp,
     ) -> Result<Vec<Packet>, String> {
+        self.nap()?;
         let Some(connection) = &mut self.connection else {
             return Ok(Vec::new());
         };
@@ -232,6 +234,7 @@ impl Host {
         segment: &Segment,
         bytes: &Rc<[u8]>,
     ) -> Result<Vec<Packet>, String> {
+        self.nap()?;
         let mut out = Vec::new();
         let header_len = usize::from(segment.header_len);
         self.note(now, || journal::arrival(bytes, header_len, segment.ecn));
@@ -250,6 +253,22 @@ impl Host {
             Addresses::V4(a, b) => Addresses::V4(b, a),
             Addresses::V6(a, b) => Addresses::V6(b, a),
         }
+    }
+
+    /// Falls asleep and wakes up again, if nothing happens: nobody can tell, now or later.
+    fn nap(&mut self) -> Result<(), String> {
+        let Some(connection) = &mut self.connection else {
+            return Ok(());
+        };
+        let Some(dormant) = connection.doze() else {
+            return Ok(());
+        };
+        let woken = Dormant::wake(dormant.as_ref());
+        if self.checked && format!("{woken:?}") != format!("{connection:?}") {
+            return Err(format!("woke as another: {woken:?}, not {connection:?}"));
+        }
+        *connection = woken;
+        Ok(())
     }
 
     fn feed_connection(&mut self, now: Instant, segment: &Segment, bytes: &Rc<[u8]>) {
@@ -349,6 +368,7 @@ impl Host {
 
     /// The time of a deadline has come.
     pub fn on_timer(&mut self, now: Instant) -> Result<Vec<Packet>, String> {
+        self.nap()?;
         let mut out = Vec::new();
         self.note(now, || "timer".into());
         if let Some(connection) = &mut self.connection {
@@ -418,6 +438,7 @@ impl Host {
 
     /// When the program wants to go on, because of the clock.
     pub fn app_wants(&mut self, now: Instant) -> Result<(Option<u64>, Vec<Packet>), String> {
+        self.nap()?;
         let connect_at = self.plan.connect_at;
         let Some(connection) = &mut self.connection else {
             return Ok((connect_at, Vec::new()));

@@ -27,6 +27,8 @@ pub(crate) struct Repeats {
     pub(crate) last: SeqNum,
 }
 
+crate::engine::dormant::packed!(struct Repeats { first, last });
+
 /// The name of the chunk `range`.
 pub(crate) fn name(range: SeqRange) -> SeqNum {
     range.end().minus(1)

@@ -25,7 +25,8 @@ CLEAN = {errno.ENOMEM, errno.ENOBUFS, errno.ENFILE, errno.EFAULT}
 FEWEST, MOST = 40, 2000
 # The caches whose objects are made while packets are handled, and the smallest number of them
 # that one life takes. Caches that a kernel does not have are left out.
-CACHES = {"NEW_TCP": 1, "skbuff_head_cache": 3, "skbuff_fclone_cache": 0, "skbuff_small_head": 3,
+CACHES = {"NEW_TCP": 1, "NEW_TCP_connection": 1, "skbuff_head_cache": 3,
+          "skbuff_fclone_cache": 0, "skbuff_small_head": 3,
           "kmalloc-1k": 0, "kmalloc-512": 0, "kmalloc-256": 0, "kmalloc-192": 0, "kmalloc-128": 0}
 
 
