@@ -139,7 +139,7 @@ class Tunnelled(Path):
                        f"link set {side.device} mtu {mtu} up",
                        f"addr add {side.address(4)}/24 dev {side.device}",
                        f"addr add {side.address(6)}/64 dev {side.device} nodad")
-            side.await_ready()
+            side.ns.net.await_local(side.device, *side.addresses.values())
         self.stop, self.stopped = socket.socketpair()
         self.thread = threading.Thread(target=self.carry, daemon=True)
         self.thread.start()

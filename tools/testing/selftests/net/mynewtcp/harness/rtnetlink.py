@@ -127,11 +127,20 @@ class Rtnetlink:
         return (NLMSG.unpack_from(answer)[1] == NEWROUTE
                 and answer[NLMSG.size + RTM_TYPE] == RTN_LOCAL)
 
+    def await_local(self, device, *addresses):
+        """Wait until the addresses can be used."""
+        self._await(lambda: all(self.is_local(device, address) for address in addresses), device)
+
     def await_ready(self, device, *addresses):
-        """Wait until device and addresses can be used."""
+        """Wait until device and addresses can be used. Not for those whose carrier never comes:
+        tun's is there before there is a device."""
+        self._await(lambda: self.is_ready(device), device)
+        self.await_local(device, *addresses)
+
+    @staticmethod
+    def _await(condition, device):
         deadline = time.monotonic() + PATIENCE
-        while not (self.is_ready(device)
-                   and all(self.is_local(device, address) for address in addresses)):
+        while not condition():
             if time.monotonic() > deadline:
                 raise Failure(f"{device} does not become ready")
             time.sleep(0.001)
