@@ -273,7 +273,7 @@ pub(super) const fn table<E: Protocol>() -> b::proto {
     // A write to a socket that is not connected is an error, not a reason to bind it.
     proto.no_autobind = true;
     // Every socket pays for what we add to the C stack's part.
-    const { assert!(NewtcpSock::<E>::OWN <= 424) };
+    const { assert!(NewtcpSock::<E>::OWN <= 368) };
     proto.obj_size = size_of::<NewtcpSock<E>>() as u32;
     proto.ipv6_pinfo_offset = offset_of!(NewtcpSock<E>, inet6) as u32;
     proto

@@ -25,6 +25,7 @@ mod context;
 mod fields;
 mod fifo;
 mod life;
+mod pacing;
 mod stream;
 mod wait;
 
@@ -43,6 +44,8 @@ pub(super) use life::{
     setup, //
 };
 pub(crate) use wait::Wait;
+
+use pacing::Pacing;
 
 use super::{
     bindings as b,
@@ -99,11 +102,8 @@ pub(super) struct Floor<E: Protocol> {
     out_of_order: UnsafeCell<b::rb_root>,
     /// The deadline that the timer is set for, in nanoseconds; only meaningful while it is pending.
     armed_for: UnsafeCell<u64>,
-    /// Goes off when pacing allows the next transmission; a queued one holds a reference. Most
-    /// sockets never need it.
-    pub(super) pacing: Opaque<b::hrtimer>,
-    /// It has been set up; belongs to the lock holder.
-    pub(super) has_pacing: UnsafeCell<bool>,
+    /// Goes off when pacing allows the next transmission; a queued one holds a reference.
+    pacing: Pacing,
     /// Packets to sockets of this host, until the lock is let go; see `loopback`.
     pub(super) outbox: UnsafeCell<*mut b::sk_buff>,
     /// 1 while the protocol holds its life reference.
@@ -164,17 +164,6 @@ impl<E: Protocol> Sock<E> {
         unsafe { &(*self.0.get()).floor }
     }
 
-    /// The socket of a pacing timer.
-    ///
-    /// # Safety
-    ///
-    /// `timer` must be [`Floor::pacing`] of a socket of this protocol.
-    pub(super) unsafe fn of_pacing_timer(timer: *mut b::hrtimer) -> *mut b::sock {
-        let offset = offset_of!(NewtcpSock<E>, floor) + offset_of!(Floor<E>, pacing);
-        // SAFETY: By the contract the socket is that much in front of its timer.
-        unsafe { timer.byte_sub(offset).cast() }
-    }
-
     #[inline]
     fn tail(&self) -> *mut E {
         // SAFETY: In bounds of the same object.
@@ -210,8 +199,7 @@ impl<E: Protocol> Floor<E> {
             in_fifo: Atomic::new(0),
             out_of_order: UnsafeCell::new(pin_init::zeroed()),
             armed_for: UnsafeCell::new(0),
-            pacing: Opaque::uninit(),
-            has_pacing: UnsafeCell::new(false),
+            pacing: Pacing::new(),
             outbox: UnsafeCell::new(core::ptr::null_mut()),
             alive: Atomic::new(0),
         }

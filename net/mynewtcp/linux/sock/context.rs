@@ -10,10 +10,7 @@ use crate::linux::{
         Outbox, //
     },
     memory::charge,
-    proto::{
-        callbacks,
-        Protocol, //
-    },
+    proto::Protocol,
     skb::{
         Queues,
         SkBuff, //
@@ -191,28 +188,6 @@ impl<'a, E: Protocol> Ctx<'a, E> {
         unsafe {
             deadline_ns >= *self.sock.floor().armed_for.get()
                 && b::newtcp_timer_pending(b::newtcp_sk_timer(self.sock.as_raw()))
-        }
-    }
-
-    /// Sees to it that [`Protocol::on_timer`] runs at `deadline_ns`, to the microsecond. One at a
-    /// time: while one is queued another is not heard, since the deadline of a pacer does not
-    /// move back.
-    pub(crate) fn set_pacing_deadline(&mut self, deadline_ns: Option<u64>) {
-        let Some(deadline_ns) = deadline_ns else {
-            return;
-        };
-        let floor = self.sock.floor();
-        let timer = floor.pacing.get();
-        // SAFETY: The timer is that of a live socket, where it stays; its lock is held, so nobody
-        // else sets it up or queues it. A queued timer holds a reference.
-        unsafe {
-            if !core::mem::replace(&mut *floor.has_pacing.get(), true) {
-                b::newtcp_hrtimer_setup(timer, Some(callbacks::pacing_timer::<E>));
-            }
-            if !b::newtcp_hrtimer_is_queued(timer) {
-                b::newtcp_sock_hold(self.sock.as_raw());
-                b::newtcp_hrtimer_start(timer, deadline_ns);
-            }
         }
     }
 

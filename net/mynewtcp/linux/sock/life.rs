@@ -174,13 +174,7 @@ impl<E: Protocol> Locked<'_, E> {
         // last is the one that it was born with, as `alive` was still set.
         unsafe {
             b::sk_stop_timer(sk, b::newtcp_sk_timer(sk));
-            // A timer that was queued gives its reference back, one that is just running does
-            // so itself: the last of these two frees the socket.
-            if *self.floor().has_pacing.get()
-                && b::hrtimer_try_to_cancel(self.floor().pacing.get()) == 1
-            {
-                b::newtcp_sock_put_not_last(sk);
-            }
+            self.stop_pacing();
             b::newtcp_sockets_allocated_dec(sk);
             b::newtcp_prot_inuse_add(sk, -1);
             charge::observe(sk, 0, || b::sk_stream_kill_queues(sk));
