@@ -238,6 +238,7 @@ __newtcp int newtcp_route_connect6(struct sock *sk, struct in6_addr *local,
 
 /* A host that talks to itself under one address: the way back is the way that
  * the packet came, where a look-up for its sender would have no more to go by.
+ * Routes that a user has tied to another device are not shared with others.
  */
 __newtcp struct dst_entry *newtcp_route_back4(const struct sock *sk,
 					      const struct sk_buff *skb)
@@ -247,7 +248,8 @@ __newtcp struct dst_entry *newtcp_route_back4(const struct sock *sk,
 	struct dst_entry *dst = skb_dst(skb);
 
 	if (iph->saddr != iph->daddr || !dst || !rt_is_output_route(rt) ||
-	    rt->rt_iif || sk->sk_bound_dev_if || !dst_check(dst, 0) ||
+	    (rt->rt_iif && rt->rt_iif != dst->dev->ifindex) ||
+	    sk->sk_bound_dev_if || !dst_check(dst, 0) ||
 	    ((iph->tos ^ ip_sock_rt_tos(sk)) & INET_DSCP_MASK) ||
 	    !newtcp_route_is_plain(sk, rt))
 		return NULL;

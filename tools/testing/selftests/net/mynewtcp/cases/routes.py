@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What is noted of a route counts for the connections that take it."""
+"""What is noted of a route counts for the connections that take it, and so do rules."""
 
+import errno
 import socket
 
 from cases import congestion
 from cases.congestion import algorithm, choose
 from cases.reading import drained
 from cases.receiving import RCV_WND, info
-from harness.context import receive_exactly
+from harness.context import expect_error, receive_exactly
 from harness.knobs import counters, set_knob
 from harness.registry import case, check, check_equal
 
@@ -102,3 +103,41 @@ def route_metrics_quick_acknowledgments(context):
     check_equal(delayed(7000), 1, "delayed acknowledgments")
     note(context, context.link.b, "quickack 1")
     check_equal(delayed(7001), 0, "delayed acknowledgments where the route wants none")
+
+
+@case(versions=(4,))
+def route_rules_that_ask_for_ports(context):
+    """A rule that asks for our port counts on this host too, at either end."""
+    side, here = context.link.a, ("127.0.0.1", 7820)
+    listener = context.socket(side)
+    listener.bind(here)
+    listener.listen(8)
+
+    def client():
+        return context.socket(side)
+
+    client().connect(here)
+    context.accept(listener)
+    # Other rules can only have a say before that for local addresses.
+    side.ns.ip("rule add pref 200 lookup local", "rule del pref 0 lookup local",
+               "rule add pref 100 sport 20000-21000 prohibit")
+    set_port_range = "echo 20000 20500 > /proc/sys/net/ipv4/ip_local_port_range"
+    side.ns.run(["sh", "-c", set_port_range])
+    expect_error(errno.EACCES, "connect from a port that may not", client().connect, here)
+    side.ns.ip("rule del pref 100")
+    connected = client()
+    connected.connect(here)
+    context.accept(listener).sendall(b"all right")
+    receive_exactly(connected, 9)
+
+    side.ns.ip("rule add pref 100 sport 7820 prohibit")
+
+    def drops():
+        return counters(side.ns, context.family)["ListenDrops"]
+
+    before, waiting = drops(), client()
+    waiting.setblocking(False)
+    check_equal(waiting.connect_ex(here), errno.EINPROGRESS, "connect")
+    context.until(lambda: drops() > before, "there is no way to answer")
+    # Or the ends of the connections would not get through either.
+    side.ns.ip("rule del pref 100")
