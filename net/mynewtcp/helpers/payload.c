@@ -231,6 +231,11 @@ __newtcp unsigned int newtcp_msg_flags(const struct msghdr *msg)
 	return msg->msg_flags;
 }
 
+__newtcp bool newtcp_msg_has_control(const struct msghdr *msg)
+{
+	return msg->msg_controllen;
+}
+
 __newtcp size_t newtcp_msg_left(const struct msghdr *msg)
 {
 	return msg_data_left(msg);

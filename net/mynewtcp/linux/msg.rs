@@ -137,6 +137,12 @@ impl Msg<'_> {
         };
     }
 
+    /// The user says more than what to send.
+    pub(crate) fn has_control(&self) -> bool {
+        // SAFETY: `raw` is a live message.
+        unsafe { b::newtcp_msg_has_control(self.raw) }
+    }
+
     /// Bytes not moved yet.
     pub(crate) fn remaining(&self) -> usize {
         // SAFETY: `raw` is a live message.

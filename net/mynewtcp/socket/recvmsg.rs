@@ -132,9 +132,14 @@ fn announce(sk: &mut Owned<'_>) {
     let little = connection.recv_little(unread);
     let waits = connection.waits_for_reader();
     sk.shared().set_owes_reader(waits);
-    if little == Some(false) {
-        return;
+    if little != Some(false) {
+        announce_much(sk);
     }
+}
+
+/// The same where it may change something.
+#[inline(never)]
+fn announce_much(sk: &mut Owned<'_>) {
     let now = now();
     let owed = with_connection_at(sk, now, |connection, cx| connection.recv(cx));
     if owed == Some(true) {

@@ -42,6 +42,12 @@ pub(crate) fn sendmsg(sk: &Sock, msg: &mut Msg<'_>) -> Result<usize> {
         copied: 0,
         pending: 0,
     };
+    if is_plain(&sk, msg, flags) {
+        writer.write_plainly(&mut sk, msg);
+        if msg.remaining() == 0 {
+            return Ok(writer.copied);
+        }
+    }
     let pinning = sk.choose_way(msg)?;
     let outcome = writer.run(&mut sk, msg);
     if let Some(pinning) = pinning {
@@ -62,6 +68,24 @@ struct Writer {
     copied: usize,
     /// Octets that are queued and that the engine does not know of yet.
     pending: u32,
+}
+
+/// Flags that say nothing about how octets are sent.
+const PLAIN: u32 = msg_flags::DONTWAIT | msg_flags::NOSIGNAL;
+
+/// Octets that are few enough for one buffer.
+const FEW: usize = 1024;
+
+/// A few octets to copy, and nothing else to heed. Most writes are such ones.
+#[inline]
+fn is_plain(sk: &Sock, msg: &Msg<'_>, flags: u32) -> bool {
+    flags & !PLAIN == 0
+        && sk.state() == state::ESTABLISHED
+        && sk.err() == 0
+        && sk.shutdown_mask() & state::SEND_SHUTDOWN == 0
+        && sk.timestamping() == 0
+        && !msg.has_control()
+        && (1..=FEW).contains(&msg.remaining())
 }
 
 /// The error that the user gets, and the signal that goes with EPIPE.
@@ -97,6 +121,22 @@ fn wait_connected(sk: &mut Owned<'_>, timeout: &mut Timeout) -> Result {
 }
 
 impl Writer {
+    /// Sends what fits into one buffer, if that is all: [`run`](Self::run) goes on with the rest.
+    #[inline]
+    fn write_plainly(&mut self, sk: &mut Owned<'_>, msg: &mut Msg<'_>) {
+        let remaining = msg.remaining();
+        // Whatever is in the way will be met again.
+        let Ok(octets) = append(sk, msg, remaining) else {
+            return;
+        };
+        self.copied = octets as usize;
+        self.pending = octets;
+        if msg.remaining() == 0 {
+            // What is copied is sent, whatever becomes of the connection.
+            let _ = self.push(sk, 0);
+        }
+    }
+
     fn run(&mut self, sk: &mut Owned<'_>, msg: &mut Msg<'_>) -> Result {
         wait_connected(sk, &mut self.timeout)?;
         self.stamps = sk.check_control(msg)?;

@@ -241,6 +241,13 @@ impl Options {
 
     /// Octets that [`Options::emit`] writes, a multiple of four.
     pub fn len(&self) -> usize {
+        if self.is_timestamps_at_most() {
+            return if self.timestamps.is_some() {
+                usize::from(TIMESTAMPS_LEN)
+            } else {
+                0
+            };
+        }
         let mut len = 0;
         if self.mss.is_some() {
             len += 4;
@@ -269,6 +276,15 @@ impl Options {
         self.sack.len().min(room)
     }
 
+    /// There are no options but timestamps, as on nearly all segments, or not even these.
+    #[inline]
+    fn is_timestamps_at_most(&self) -> bool {
+        self.mss.is_none()
+            && self.window_scale.is_none()
+            && !self.sack_permitted
+            && self.sack.is_empty()
+    }
+
     /// There is no option.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -279,11 +295,7 @@ impl Options {
     /// short.
     #[inline]
     pub fn emit(&self, area: &mut [u8]) -> Option<usize> {
-        let stamped_only = self.mss.is_none()
-            && self.window_scale.is_none()
-            && !self.sack_permitted
-            && self.sack.is_empty();
-        if let (true, Some(ts)) = (stamped_only, self.timestamps) {
+        if let (true, Some(ts)) = (self.is_timestamps_at_most(), self.timestamps) {
             let words = area.first_chunk_mut::<{ TIMESTAMPS_LEN as usize }>()?;
             let first = u32::from_be_bytes([kind::NOP, kind::NOP, kind::TIMESTAMPS, 10]);
             put_words(words, [first, ts.val, ts.ecr]);
