@@ -131,6 +131,7 @@ fn next_event(sk: &mut Locked<'_>) -> Option<Event> {
     connection.poll_event()
 }
 
+#[inline(always)]
 fn arm_timer(sk: &mut Locked<'_>) {
     let (ctx, endpoint) = sk.split();
     let Some(connection) = endpoint.get_mut().connection.get_mut() else {

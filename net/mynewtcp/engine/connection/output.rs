@@ -83,7 +83,7 @@ impl Connection {
             Some(len) => {
                 let sent = self.send_plainly(cx, len, out);
                 if sent && !self.snd.probe_due {
-                    self.rest_after_plain(cx, out);
+                    self.rest_after_plain(cx, len);
                     return Polled::Last;
                 }
                 sent || self.poll_without_data(cx, out)
@@ -116,14 +116,14 @@ impl Connection {
         }
     }
 
-    /// `transmit` is all that there was to send, one segment of new data. What follows any
+    /// `len` octets were all that there was to send, one segment of new data. What follows any
     /// transmission then: it is counted, and the connection rests.
     #[inline]
-    fn rest_after_plain<S: Shell>(&mut self, cx: &mut Context<'_, S>, transmit: &Transmit) {
+    fn rest_after_plain<S: Shell>(&mut self, cx: &mut Context<'_, S>, len: u32) {
         debug_assert!(self.has_nothing_to_send() && self.is_plain());
         cx.shell.count(Counter::OutSegs, 1);
         cx.shell.count(Counter::OrigDataSent, 1);
-        self.tally.count(transmit);
+        self.tally.count_segment(len);
         self.timers.stop(Timer::Pacing);
         self.rest_plainly(cx);
     }

@@ -33,6 +33,14 @@ impl Tally {
         }
     }
 
+    /// One segment of new data, `octets` long, is being sent.
+    #[inline]
+    pub(super) fn count_segment(&mut self, octets: u32) {
+        self.segments = self.segments.wrapping_add(1);
+        self.data_segments = self.data_segments.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(u64::from(octets));
+    }
+
     /// Octets that were sent for the first time and are not among the `flight` that is under way.
     pub(super) fn acknowledged(&self, flight: u32) -> u64 {
         let first = self.octets.wrapping_sub(self.octets_again);

@@ -332,6 +332,7 @@ impl Connection {
         true
     }
 
+    #[inline(always)]
     pub(super) fn data_transmit<S: Shell>(
         &mut self,
         cx: &mut Context<'_, S>,
