@@ -2,6 +2,8 @@
 
 //! Sequence numbers, ranges of them, and the witness types for sizes that have a rule.
 
+use core::num::NonZeroU16;
+
 /// A sequence number. There is no `Ord`: on a circle, "less" has no meaning of its own, so
 /// comparison is [`SeqNum::before`] and its relatives, valid for distances under 2^31.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -238,48 +240,48 @@ impl WindowScale {
     }
 }
 
-/// A maximum segment size in octets of payload, at least [`Mss::MIN`].
+/// A maximum segment size in octets of payload, at least [`Mss::MIN`]: nobody who divides by one
+/// divides by nought, and the compiler knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mss(u16);
+pub struct Mss(NonZeroU16);
 
 impl Mss {
     /// Smaller values are a way to make a sender work for nothing (CVE-2019-11479); Linux' TCP
     /// draws the line at 48 octets of segment including 40 of options, we at the payload itself.
-    pub const MIN: Self = Self(48);
+    pub const MIN: Self = Self(NonZeroU16::MIN.saturating_add(47));
     /// "If an MSS Option is not received at connection setup, TCP implementations MUST assume a
     /// default send MSS of 536 (576 - 40) for IPv4 or 1220 (1280 - 60) for IPv6" (RFC 9293,
     /// 3.7.1, MUST-15).
-    pub const DEFAULT: Self = Self(536);
+    pub const DEFAULT: Self = Self::new(536);
     /// The same for IPv6.
-    pub const DEFAULT_V6: Self = Self(1220);
+    pub const DEFAULT_V6: Self = Self::new(1220);
 
     /// An MSS of `octets`, but at least [`Mss::MIN`].
     pub const fn new(octets: u16) -> Self {
-        if octets < Self::MIN.0 {
-            Self::MIN
-        } else {
-            Self(octets)
+        match NonZeroU16::new(octets) {
+            Some(octets) if octets.get() >= Self::MIN.field() => Self(octets),
+            _ => Self::MIN,
         }
     }
 
     /// Octets of payload.
     pub const fn octets(self) -> u32 {
-        self.0 as u32
+        self.0.get() as u32
     }
 
     /// Octets of payload as the option field carries them.
     pub const fn field(self) -> u16 {
-        self.0
+        self.0.get()
     }
 
     /// What remains for payload when each segment also carries `options` octets of options.
     pub const fn less_options(self, options: u16) -> Self {
-        Self::new(self.0.saturating_sub(options))
+        Self::new(self.field().saturating_sub(options))
     }
 
     /// The larger of the two.
     pub const fn largest(self, other: Self) -> Self {
-        if other.0 > self.0 {
+        if other.field() > self.field() {
             other
         } else {
             self
@@ -288,7 +290,7 @@ impl Mss {
 
     /// The smaller of the two.
     pub const fn smallest(self, other: Self) -> Self {
-        if other.0 < self.0 {
+        if other.field() < self.field() {
             other
         } else {
             self
