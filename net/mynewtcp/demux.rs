@@ -47,6 +47,7 @@ pub(crate) fn tables() -> &'static Demux<Endpoint> {
 }
 
 /// The connection between the two ends of `flow`, in whatever form it exists.
+#[inline]
 pub(crate) fn lookup(flow: &Flow) -> Option<Entry<Endpoint>> {
     tables().lookup(&rcu::read_lock(), flow, None)
 }
@@ -58,6 +59,7 @@ pub(crate) fn receiver_of(rx: &Rx<'_>) -> Option<Entry<Endpoint>> {
 
 /// The listener that best fits `flow`, to which a packet belongs whose header has `header_len`
 /// bytes.
+#[inline]
 pub(crate) fn lookup_listener(flow: &Flow, skb: &mut SkBuff, header_len: u8) -> Option<SockRef> {
     let mut asking = Asking {
         skb,
@@ -89,6 +91,7 @@ pub(crate) fn forget_request(request: &RequestRef) {
 
 /// Gives the listener its place back; the memory follows when nobody looks at it any more. The
 /// SYN, if it was kept.
+#[inline]
 fn vacate(request: &RequestRef) -> Option<SavedSyn> {
     let (slot, saved_syn) = {
         let mut guard = request.lock();

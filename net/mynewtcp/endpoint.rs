@@ -487,6 +487,7 @@ pub(crate) struct Slot {
 
 impl Slot {
     /// One more for `listener`.
+    #[inline]
     pub(crate) fn new(listener: SockRef) -> Self {
         listener.shared().half_open_made();
         Self {

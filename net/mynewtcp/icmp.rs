@@ -125,6 +125,7 @@ pub(crate) fn follow_route(sk: &mut Locked<'_>) {
 
 /// Takes over how large a superpacket the device of the route takes. A new route, or what
 /// ethtool and ip did to the device before the route was looked up, may have changed that.
+#[inline]
 pub(crate) fn follow_device(sk: &mut Locked<'_>) {
     let octets = superpacket_payload(&sk.flow(), sk.max_gso_size());
     let segments = u32::from(sk.max_gso_segs());

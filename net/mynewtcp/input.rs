@@ -153,6 +153,7 @@ fn dispatch(skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) 
 }
 
 /// There is no connection: somebody may be listening.
+#[inline]
 fn to_listener(mut skb: SkBuff, rx: &Rx<'_>, namespace: &Namespace, segment: &Segment) {
     match demux::lookup_listener(rx.flow(), &mut skb, segment.header_len) {
         Some(listener) => {
@@ -221,6 +222,7 @@ fn hand_over(
 }
 
 /// A segment has reached its socket, whose lock is held, after a time in the backlog.
+#[inline]
 pub(crate) fn receive_locked(sk: &mut Locked<'_>, skb: SkBuff) {
     let mut segment = Segment::NONE;
     match reparse(&skb, &mut segment) {
@@ -254,6 +256,7 @@ fn to_opening(sk: &mut Locked<'_>, skb: SkBuff, segment: &Segment) {
 }
 
 /// Gives a segment to the connection of `sk`.
+#[inline]
 pub(crate) fn to_connection(sk: &mut Locked<'_>, mut skb: SkBuff, segment: &Segment, now: Instant) {
     if sk.state() == state::SYN_SENT {
         to_opening(sk, skb, segment);

@@ -25,6 +25,7 @@ const fn space_for(octets: u32) -> u32 {
 }
 
 /// The receive window of a connection that this socket opens or accepts: now, and at most ever.
+#[inline]
 pub(crate) fn windows_of(sk: &Sock) -> (u32, u32) {
     let rcvbuf = sk.rcvbuf();
     let largest = if sk.rcvbuf_locked() {
@@ -79,6 +80,7 @@ pub(crate) fn promised_to_receive(sk: &Sock) -> u32 {
 
 /// Lets the send buffer hold two windows of what the network carries at a time, so that there
 /// is always something to send while acknowledgments are on their way.
+#[inline]
 pub(crate) fn grow_send_buffer(sk: &mut Locked<'_>) {
     let Some(wanted) = sk.endpoint().get_mut().send_buffer_wanted() else {
         return;

@@ -39,6 +39,7 @@ impl Drop for Orphan {
 
 /// `sk` is one orphan too many, or holds memory that others need. Each of `doubts` about its peer
 /// makes it count twice as much.
+#[inline]
 pub(crate) fn are_too_many(sk: &Sock, doubts: u32) -> bool {
     let (count, limit) = (COUNT.load(Relaxed), LIMIT.load(Relaxed));
     if count.checked_shl(doubts).unwrap_or(i64::MAX) > limit {

@@ -204,6 +204,7 @@ pub(crate) fn connect(sk: &mut Owned<'_>) -> Result<Option<SeqNum>> {
 }
 
 /// Enters the socket into the table, in the place of a connection in TIME-WAIT if it must be.
+#[inline]
 fn enter(ctx: &mut Ctx<'_>, config: &Config, is_asked_for: bool) -> Result<Option<SeqNum>> {
     match tables().insert(ctx) {
         Ok(()) => Ok(None),
@@ -227,6 +228,7 @@ pub(crate) fn inherit(listener: &Sock, child: &mut Ctx<'_>) -> Result {
 }
 
 /// Gives the port back.
+#[inline]
 pub(crate) fn release(sk: &mut Ctx<'_>) {
     if sk.local().port != 0 {
         ports::ports::<Endpoint>().release(sk);

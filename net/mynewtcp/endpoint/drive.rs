@@ -39,12 +39,14 @@ pub(crate) fn drive(sk: &mut Locked<'_>) {
 }
 
 /// The same for a caller that has just looked at the clock.
+#[inline]
 pub(crate) fn drive_at(sk: &mut Locked<'_>, now: Instant) {
     transmit_all(sk, now);
     finish(sk);
 }
 
 /// Tells the user and arms the timer, after all has been transmitted.
+#[inline]
 pub(crate) fn finish(sk: &mut Locked<'_>) {
     if show_state(sk) {
         retire(sk);

@@ -90,6 +90,7 @@ impl Protocol for Endpoint {
         &crate::STATICS
     }
 
+    #[inline]
     fn new(sk: &Sock) -> Result<impl PinInit<Self, Error>> {
         let namespace = sk.net().get::<Self>().ok_or(ENODEV);
         namespace.map(|per_net| Self::fresh(per_net.namespace.clone()))
@@ -143,18 +144,22 @@ impl Protocol for Endpoint {
         usage::show(net, out);
     }
 
+    #[inline]
     fn close(sk: &Sock, timeout: Timeout) {
         socket::close::close(sk, timeout);
     }
 
+    #[inline]
     fn accept(sk: &Sock, nonblocking: bool) -> Result<SockRef> {
         socket::accept::accept(sk, nonblocking)
     }
 
+    #[inline]
     fn sendmsg(sk: &Sock, msg: &mut Msg<'_>, _len: usize) -> Result<usize> {
         socket::sendmsg::sendmsg(sk, msg)
     }
 
+    #[inline]
     fn recvmsg(sk: &Sock, msg: &mut Msg<'_>, len: usize, flags: u32) -> Result<usize> {
         socket::recvmsg::recvmsg(sk, msg, len, flags)
     }
@@ -188,6 +193,7 @@ impl Protocol for Endpoint {
         sk.shared().unread() as usize
     }
 
+    #[inline]
     fn connect(sk: &mut Owned<'_>, addr: SocketAddr) -> Result {
         socket::connect::connect(sk, addr)
     }
@@ -296,6 +302,7 @@ impl Protocol for Endpoint {
         unsent < u64::from(notsent_lowat(sk))
     }
 
+    #[inline]
     fn receive(skb: SkBuff, rx: &Rx<'_>) {
         input::receive(skb, rx);
     }

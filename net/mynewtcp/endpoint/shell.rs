@@ -122,6 +122,7 @@ impl SendQueue for EndpointShell<'_> {
         self.queues.unsent().front().map_or(0, SkbRef::len)
     }
 
+    #[inline]
     fn mark_sent(&mut self, range: SeqRange, meta: TxMeta) -> Result<(), NoMemory> {
         let Some(front) = self.queues.unsent().front().map(SkbRef::len) else {
             return Err(NoMemory);
@@ -143,6 +144,7 @@ impl SendQueue for EndpointShell<'_> {
         Ok(())
     }
 
+    #[inline]
     fn chunk_at(&self, seq: SeqNum) -> Option<Chunk> {
         let chunk = self.queues.sent().floor(seq.raw()).map(chunk_of)?;
         chunk.range.contains(seq).then_some(chunk)
@@ -180,6 +182,7 @@ impl SendQueue for EndpointShell<'_> {
         }
     }
 
+    #[inline]
     fn release(&mut self, upto: SeqNum) {
         let sent = self.queues.sent_mut();
         while let Some(skb) = sent.first_mut() {
@@ -203,6 +206,7 @@ impl SendQueue for EndpointShell<'_> {
 impl ReceiveQueue for EndpointShell<'_> {
     type Payload = RxPayload;
 
+    #[inline]
     fn deliver(&mut self, start: SeqNum, payload: RxPayload) -> Result<(), Refused> {
         let len = payload.len();
         let kept = self
@@ -233,6 +237,7 @@ impl ReceiveQueue for EndpointShell<'_> {
         self.queues.set_rcvbuf(octets);
     }
 
+    #[inline]
     fn capacity_limit(&self) -> u32 {
         memory::rcvbuf_limit(self.queues.sock())
     }

@@ -90,6 +90,7 @@ pub trait ReceiveQueue {
 
     /// What the receive buffer may be grown to at present: its size if the user has chosen that,
     /// or if memory is not plentiful; otherwise the limit that the administrator has set.
+    #[inline]
     fn capacity_limit(&self) -> u32 {
         self.capacity()
     }

@@ -176,6 +176,7 @@ pub trait Algorithm: Sized {
     fn new() -> Self;
 
     /// New data has been acknowledged, whatever the state of the connection: for measurements.
+    #[inline]
     fn observe(&mut self, _window: &mut Window, _sample: &AckSample) {}
 
     /// New data has been acknowledged outside of recovery: lets the window grow.
@@ -277,6 +278,7 @@ macro_rules! algorithms {
             }
 
             /// [`Algorithm::observe`].
+            #[inline]
             pub fn observe(&mut self, window: &mut Window, sample: &AckSample) {
                 match self {
                     $(Self::$Type(it) => it.observe(window, sample),)*
@@ -284,6 +286,7 @@ macro_rules! algorithms {
             }
 
             /// [`Algorithm::on_ack`].
+            #[inline]
             pub fn on_ack(&mut self, window: &mut Window, mss: Mss, sample: &AckSample) {
                 match self {
                     $(Self::$Type(it) => it.on_ack(window, mss, sample),)*

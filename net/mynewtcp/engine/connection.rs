@@ -435,6 +435,7 @@ impl Connection {
         self.pending.raise(Signal::Closed);
     }
 
+    #[inline]
     fn on_established<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         self.start_mtu_probing(cx);
         // "if the SYN or SYN/ACK is lost, the initial window used by a sender after a correctly

@@ -114,6 +114,7 @@ pub enum HalfOpenTimeout {
 impl HalfOpen {
     /// A SYN has reached a listener. `None` if the segment is not one that opens a connection
     /// (then [`reset_reply`] says what to answer).
+    #[inline]
     pub fn on_syn(
         now: Instant,
         config: &Config,
@@ -332,6 +333,7 @@ impl HalfOpen {
     }
 
     /// A segment of this connection has arrived (RFC 9293, 3.10.7.4, in SYN-RECEIVED).
+    #[inline]
     pub fn on_segment(
         &mut self,
         now: Instant,

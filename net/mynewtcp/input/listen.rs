@@ -71,6 +71,7 @@ mod syn;
 use syn::on_syn;
 
 /// The listener that a half-open connection is for, if it still accepts connections.
+#[inline]
 pub(crate) fn listener_of(request: &RequestRef) -> Option<SockRef> {
     let listener = request.lock().listener()?;
     (listener.state() == state::LISTEN).then_some(listener)
@@ -229,6 +230,7 @@ fn note_clock_fault(sk: &mut Locked<'_>, fault: ClockFault) {
     }
 }
 
+#[inline]
 fn to_half_open(sk: &mut Locked<'_>, request: &RequestRef, skb: SkBuff, segment: &Segment) {
     let now = now();
     let (fault, verdict) = {

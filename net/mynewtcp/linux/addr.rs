@@ -142,6 +142,7 @@ pub(crate) struct Flow {
 
 impl Flow {
     /// The keyed hash of the four-tuple (the interface plays no part).
+    #[inline]
     pub(crate) fn hash(&self) -> u32 {
         random::flow_hash(self)
     }

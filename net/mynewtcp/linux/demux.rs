@@ -212,6 +212,7 @@ impl<E: Protocol> Demux<E> {
     /// The connection between the two ends of `flow`, whose `ifindex` is the device that the
     /// packet came in on.
     /// `hash` is that of the flow, where it is known.
+    #[inline]
     pub(crate) fn lookup(
         &self,
         rcu: &rcu::Guard,
@@ -251,6 +252,7 @@ impl<E: Protocol> Demux<E> {
     ///
     /// `EADDRNOTAVAIL` if there is such a connection already, `EISCONN` if the socket is in a
     /// table.
+    #[inline]
     pub(crate) fn insert(&self, ctx: &mut Ctx<'_, E>) -> Result {
         let flow = ctx.flow();
         let link = &ctx.floor().link;
@@ -370,6 +372,7 @@ impl<E: Protocol> Demux<E> {
     }
 
     /// Takes the socket out of the table that it is in, if it is in one.
+    #[inline]
     pub(crate) fn remove(&self, ctx: &mut Ctx<'_, E>) {
         let link = &ctx.floor().link;
         let table = match link.place() {

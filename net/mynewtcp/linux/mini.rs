@@ -296,6 +296,7 @@ impl<E: Protocol, T> Mini<E, T> {
 
     /// Sets the timer to `deadline_ns`, whatever it was set to before. Does nothing for an object
     /// that is not in the table.
+    #[inline]
     pub(crate) fn arm(&self, deadline_ns: u64) {
         if !self.is_listed() {
             return;

@@ -262,6 +262,7 @@ impl<E: Protocol> Ports<E> {
     }
 
     /// The socket no longer owns its port.
+    #[inline]
     pub(crate) fn release(&self, ctx: &mut Ctx<'_, E>) {
         self.release_sock(ctx);
     }
@@ -304,6 +305,7 @@ impl<E: Protocol> PortOwners<'_, E> {
     }
 
     /// Makes the socket one of the owners, and the port its own. `EEXIST` if it owns one.
+    #[inline]
     pub(crate) fn add(&mut self, ctx: &mut Ctx<'_, E>) -> Result {
         let sock: SockRef<E> = ctx.sock_ref();
         let link = &sock.floor().port;

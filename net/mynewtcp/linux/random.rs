@@ -105,6 +105,7 @@ pub(crate) fn u32() -> u32 {
 /// compute, and that say nothing of each other; `salt` gives unrelated ones for unrelated uses.
 ///
 /// RFC 6528 builds initial sequence numbers as clock + F(four-tuple, secret): this is F.
+#[inline]
 pub(crate) fn flow_secrets(flow: &Flow, salt: u32) -> (u32, u32) {
     let hash = flow_secret(flow, salt);
     (hash as u32, (hash >> 32) as u32)

@@ -181,6 +181,7 @@ impl<E: Protocol> Owned<'_, E> {
 impl<E: Protocol> Ctx<'_, E> {
     /// Looks the route up again now that both ports are known: policy and multipath may depend
     /// on them.
+    #[inline]
     pub(crate) fn new_ports(&mut self) -> Result {
         if self.sends_v6() {
             return self.route6();

@@ -224,6 +224,7 @@ impl Rx<'_> {
 
 /// What is checked of every packet for a socket: IPsec policy, hop limit, filters. `header_len`
 /// bytes are the least that a filter must leave.
+#[inline]
 pub(crate) fn accept<E: Protocol>(
     sk: &Sock<E>,
     skb: &mut SkBuff,

@@ -307,6 +307,7 @@ impl SkbRef {
 ///
 /// The lock of `sk` must be held; `front` must be in a receive queue of it, and `skb` ours, in no
 /// queue, and charged as the members of that queue are.
+#[inline]
 unsafe fn join_charged<E: Protocol>(
     sk: *mut b::sock,
     front: NonNull<b::sk_buff>,

@@ -44,6 +44,7 @@ pub(crate) fn keepalive(sk: &mut Locked<'_>, on: bool) {
 }
 
 /// Tells a new connection what was asked of its socket, or of the listener that it came from.
+#[inline]
 pub(crate) fn apply(sk: &mut Locked<'_>, now: Instant) {
     let switches = sk.endpoint().switches;
     let keepalive = sk.flag(SockFlag::KeepOpen);

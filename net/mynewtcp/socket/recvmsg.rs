@@ -124,6 +124,7 @@ fn read_first(sk: &mut Owned<'_>, msg: &mut Msg<'_>, len: usize) -> Option<Resul
 }
 
 /// Tells the engine that there is room again: maybe the peer wants to know.
+#[inline]
 fn announce(sk: &mut Owned<'_>) {
     let unread = sk.shared().unread();
     let Some(connection) = sk.endpoint().get_mut().connection.get_mut() else {

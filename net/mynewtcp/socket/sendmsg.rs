@@ -203,6 +203,7 @@ impl Writer {
     }
 
     /// Tells the engine what it does not know of yet.
+    #[inline]
     fn push(&mut self, sk: &mut Owned<'_>, remaining: usize) -> Result {
         push(sk, take(&mut self.pending), self.flags, remaining)
     }
@@ -287,6 +288,7 @@ fn is_due(sk: &mut Owned<'_>, pending: u32) -> bool {
 }
 
 /// Tells the engine about `octets` more, of a message of which `remaining` are still to come.
+#[inline]
 fn push(sk: &mut Owned<'_>, octets: u32, flags: u32, remaining: usize) -> Result {
     if remaining == 0 && flags & msg_flags::EOR != 0 {
         if let Some(skb) = sk.queues().unsent_mut().back_mut() {

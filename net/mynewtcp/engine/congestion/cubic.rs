@@ -282,6 +282,7 @@ impl Algorithm for Cubic {
         self.last_at = sample.now;
     }
 
+    #[inline]
     fn on_ack(&mut self, window: &mut Window, mss: Mss, sample: &AckSample) {
         if !sample.may_grow(window) {
             return;

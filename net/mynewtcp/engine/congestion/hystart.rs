@@ -64,6 +64,7 @@ impl HyStart {
     }
 
     /// New data was acknowledged in the first slow start. Sets ssthresh if that is over.
+    #[inline]
     pub fn observe(&mut self, window: &mut Window, sample: &AckSample) {
         let end = *self.window_end.get_or_insert(sample.nxt);
         if let Some(rtt) = sample.rtt {

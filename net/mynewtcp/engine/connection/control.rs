@@ -141,6 +141,7 @@ impl Connection {
         }
     }
 
+    #[inline]
     fn count_delivered<S: Shell>(&mut self, cx: &mut Context<'_, S>, news: News, mss: u32) {
         let segments = news.acked_bytes.div_ceil(mss);
         self.snd.delivered = self.snd.delivered.wrapping_add(segments);
@@ -229,6 +230,7 @@ impl Connection {
 
     /// Data goes out after a time with none under way: an old window says nothing about the path
     /// any more (RFC 5681, 4.1).
+    #[inline]
     pub(super) fn restart_after_idle<S: Shell>(&mut self, cx: &Context<'_, S>) {
         if self.snd.has_outstanding() {
             return;

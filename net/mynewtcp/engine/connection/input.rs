@@ -49,6 +49,7 @@ enum Step {
 impl Connection {
     /// A segment has arrived, with a right checksum. `payload` covers its
     /// [`payload_range`](Segment::payload_range), and is `None` if that is empty.
+    #[inline]
     pub fn on_segment<S: Shell>(
         &mut self,
         cx: &mut Context<'_, S>,
@@ -85,6 +86,7 @@ impl Connection {
     }
 
     /// The checks of RFC 9293, 3.10.7.4, in their order.
+    #[inline]
     fn on_segment_synchronized<S: Shell>(
         &mut self,
         cx: &mut Context<'_, S>,

@@ -277,6 +277,7 @@ impl Connection {
     }
 
     /// There is [nothing to send](Self::has_nothing_to_send).
+    #[inline]
     fn rest<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         self.timers.stop(Timer::Pacing);
         if self.is_plain() && cx.config.prediction {
@@ -348,6 +349,7 @@ impl Connection {
     }
 
     /// What goes when no data does.
+    #[inline]
     fn poll_without_data<S: Shell>(&mut self, cx: &mut Context<'_, S>, out: &mut Transmit) -> bool {
         if self.rcv.ack.is_now() {
             self.transmit_ack(cx, out);
@@ -389,6 +391,7 @@ impl Connection {
     }
 
     /// All has been sent that could be: what is waited for now?
+    #[inline]
     fn settle<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         self.note_usage(cx);
         self.arm_retransmit(cx);
@@ -397,6 +400,7 @@ impl Connection {
         self.arm_user_timeout(cx);
     }
 
+    #[inline]
     fn transmit_ack<S: Shell>(&mut self, cx: &mut Context<'_, S>, transmit: &mut Transmit) {
         let seq = self.snd.nxt;
         self.header(cx, seq, Control::None, transmit);

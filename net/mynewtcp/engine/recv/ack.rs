@@ -385,6 +385,7 @@ mod tests {
         assert!(ack.is_now());
     }
 
+    #[inline]
     fn on_data(ack: &mut AckPolicy, now: Instant, nxt: u32) -> Option<Delta> {
         let due = ack.on_data(now, &CONFIG, PACE, SeqNum::new(nxt), false);
         due.map(|due| due.since(now))

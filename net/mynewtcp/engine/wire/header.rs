@@ -102,6 +102,7 @@ impl Transmit {
 
     /// Writes the header with a checksum field of zero and returns its length. `None` if `out` is
     /// too short.
+    #[inline]
     pub fn emit(&self, ports: Ports, out: &mut [u8]) -> Option<usize> {
         let (fixed, area) = out.split_first_chunk_mut::<HEADER_LEN>()?;
         let header_len = HEADER_LEN + self.options.emit(area)?;

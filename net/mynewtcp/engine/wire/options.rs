@@ -192,6 +192,7 @@ impl Options {
         }
     }
 
+    #[inline]
     fn read_any(&mut self, mut area: &[u8]) {
         while let Some((&first, rest)) = area.split_first() {
             match first {
@@ -304,6 +305,7 @@ impl Options {
         self.emit_any(area)
     }
 
+    #[inline]
     fn emit_any(&self, area: &mut [u8]) -> Option<usize> {
         let len = self.len();
         let mut out = Writer {

@@ -118,6 +118,7 @@ fn tell_of_flood(sk: &mut Locked<'_>, sends_cookies: bool) {
 }
 
 /// A segment that belongs to no connection has reached the listener.
+#[inline]
 pub(super) fn on_syn(
     sk: &mut Locked<'_>,
     skb: SkBuff,
@@ -203,6 +204,7 @@ pub(super) struct Origin {
 
 /// What a connection to the far end of `flow`, where `skb` has come from, is born with, and what it is tuned with: as the
 /// listener, unless the route wants something.
+#[inline]
 pub(super) fn origin_of(sk: &mut Locked<'_>, flow: &Flow, skb: &SkBuff) -> Result<Origin> {
     let route = sk.route_to(flow, skb)?;
     let wishes = route.metrics.as_ref().map(RouteWishes::of);
@@ -224,6 +226,7 @@ pub(super) fn origin_of(sk: &mut Locked<'_>, flow: &Flow, skb: &SkBuff) -> Resul
 }
 
 /// Puts a half-open connection of this listener into the table.
+#[inline]
 pub(super) fn remember(
     sk: &mut Locked<'_>,
     flow: &Flow,

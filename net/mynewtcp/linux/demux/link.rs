@@ -80,6 +80,7 @@ impl Link {
 
     /// Notes what the object is and under which key it is to be found. The link must be in no
     /// chain, and nobody else may be entering it.
+    #[inline]
     pub(super) fn set_key(&self, kind: Kind, flow: &Flow, hash: u32) {
         let version = self.version.load(Relaxed);
         self.version.store(version.wrapping_add(1), Relaxed);

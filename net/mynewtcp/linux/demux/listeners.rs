@@ -88,6 +88,7 @@ impl<E: Protocol> Demux<E> {
     /// The listener that fits `flow` best. Among those that share their place with
     /// `SO_REUSEPORT`, a program chooses that the user has attached, which looks at the packet of
     /// `asking`; or else the hash of the flow, so that a connection always meets the same one.
+    #[inline]
     pub(crate) fn lookup_listener(
         &self,
         rcu: &rcu::Guard,

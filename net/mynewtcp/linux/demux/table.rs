@@ -143,6 +143,7 @@ impl Table {
     /// The first link of hash `hash` that `matches` takes.
     ///
     /// It may leave the table at any moment; its memory stays as long as the guard.
+    #[inline]
     pub(super) fn find<'r>(
         &self,
         _rcu: &'r rcu::Guard,

@@ -221,6 +221,7 @@ impl<'a, E: Protocol> Queues<'a, E> {
     }
 
     /// Empties all four.
+    #[inline]
     pub(crate) fn purge(&mut self) {
         self.unsent.purge();
         self.sent.purge();
@@ -332,6 +333,7 @@ impl<E: Protocol> SkbListMut<'_, E> {
     }
 
     /// Frees all.
+    #[inline]
     pub(crate) fn purge(&mut self) {
         while self.drop_front() {}
     }

@@ -84,6 +84,7 @@ pub(super) unsafe fn split<E: Protocol>(
 /// # Safety
 ///
 /// The lock of `sk` must be held.
+#[inline]
 unsafe fn grant(sk: *mut b::sock, want: u32) -> Result<u32> {
     // SAFETY: By the contract.
     match unsafe { charge::reserve_some_to_send(sk, want) } {
@@ -244,6 +245,7 @@ impl<E: Protocol> Owned<'_, E> {
     }
 
     /// Adds up to `want` bytes to `skb`, charging them; 0 if it has no room for a fragment.
+    #[inline]
     fn fill(&mut self, skb: *mut b::sk_buff, msg: &mut Msg<'_>, want: u32) -> Result<u32> {
         if want == 0 {
             return Ok(0);

@@ -291,6 +291,7 @@ impl<E: Protocol> SkbTreeMut<'_, E> {
     }
 
     /// Frees the one with the lowest number: its bytes are used up.
+    #[inline]
     pub(crate) fn drop_first(&mut self) -> bool {
         let Some(skb) = self.pop_first() else {
             return false;

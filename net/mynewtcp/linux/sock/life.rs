@@ -30,6 +30,7 @@ use kernel::{
 ///
 /// `sk` must come from `sk_alloc()` with our `struct proto`, its C fields set up, and must not
 /// be visible to anyone else.
+#[inline]
 pub(in crate::linux) unsafe fn setup<E: Protocol>(sk: *mut b::sock) -> Result {
     // SAFETY: By the contract, and all doors lead through here.
     unsafe {
@@ -157,6 +158,7 @@ impl<E: Protocol> Locked<'_, E> {
     ///
     /// Acts on an orphan only, and only once. The tables and the port must have been left
     /// before, since they hold references too.
+    #[inline]
     pub(crate) fn destroy(&mut self) {
         if !self.flag(SockFlag::Dead) {
             kernel::warn_on!(true);

@@ -211,6 +211,7 @@ table! {
 }
 
 /// The option of a number.
+#[inline]
 pub(crate) fn find(number: i32) -> Option<&'static Kind> {
     TABLE
         .iter()

@@ -27,6 +27,7 @@ use crate::engine::wire::{
 
 impl Connection {
     /// Fifth step: the ACK field.
+    #[inline]
     pub(super) fn on_ack<S: Shell>(
         &mut self,
         cx: &mut Context<'_, S>,
@@ -165,6 +166,7 @@ impl Connection {
         self.timers.stop(Timer::Retransmit);
     }
 
+    #[inline]
     fn on_fin_acked<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         self.snd.control_lost = false;
         let until = TimeWait::deadline_of(cx.now, cx.config);

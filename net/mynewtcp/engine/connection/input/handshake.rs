@@ -202,6 +202,7 @@ impl Connection {
     }
 
     /// Our SYN, last sent at `sent_at`, has arrived.
+    #[inline]
     fn on_syn_acked<S: Shell>(&mut self, cx: &mut Context<'_, S>, sent_at: Option<Instant>) {
         self.snd.una = self.snd.nxt;
         self.snd.syn_acked = true;

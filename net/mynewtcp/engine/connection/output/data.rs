@@ -224,6 +224,7 @@ impl Connection {
         sent.then_some(transmit)
     }
 
+    #[inline]
     fn send_new<S: Shell>(
         &mut self,
         cx: &mut Context<'_, S>,
@@ -272,6 +273,7 @@ impl Connection {
         }
     }
 
+    #[inline]
     fn limits<S: Shell>(&self, cx: &Context<'_, S>) -> Limits {
         Limits {
             chunk: cx.shell.unsent_front().min(self.snd.unsent()),

@@ -27,6 +27,7 @@ impl Connection {
     ///   "The sender schedules a PTO only if all of the following conditions are met: the
     ///   connection supports SACK, the connection has no SACKed sequences in the SACK scoreboard,
     ///   the connection is not in loss recovery" (RFC 8985, 7.2)
+    #[inline]
     pub(crate) fn arm_probe<S: Shell>(&mut self, cx: &Context<'_, S>) {
         let Some(timeout) = self.timers.deadline(Timer::Retransmit) else {
             self.timers.stop(Timer::Probe);
