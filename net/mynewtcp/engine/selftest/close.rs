@@ -22,8 +22,8 @@ fn shut_down(end: &mut End) -> Outcome {
         .map_err(|_| "shutdown was refused")
 }
 
-fn pair() -> Result<Pair, &'static str> {
-    Pair::connected(&Config::DEFAULT, ISS, IRS)
+fn pair() -> Pair {
+    Pair::new(&Config::DEFAULT, ISS, IRS)
 }
 
 /// The user of `b` does not answer the FIN, so that its acknowledgment goes alone in the end.
@@ -36,7 +36,8 @@ fn acknowledge_fin(pair: &mut Pair) -> Outcome {
 
 /// RFC 9293, figure 12: who closes first waits.
 pub fn active_then_time_wait() -> Outcome {
-    let mut pair = pair()?;
+    let mut pair = pair();
+    pair.connect()?;
     shut_down(&mut pair.a)?;
     pair.a.is_in(StateName::FinWait1, "not FIN-WAIT-1")?;
     pair.exchange(|_| false)?;
@@ -108,7 +109,8 @@ pub fn repeated_fin_is_acknowledged_at_once() -> Outcome {
 
 /// RFC 9293, figure 13.
 pub fn simultaneous() -> Outcome {
-    let mut pair = pair()?;
+    let mut pair = pair();
+    pair.connect()?;
     shut_down(&mut pair.a)?;
     shut_down(&mut pair.b)?;
     let from_b = pair.b.transmit("no FIN")?;
@@ -128,7 +130,8 @@ pub fn simultaneous() -> Outcome {
 
 /// Whoever has closed its side can still be sent to.
 pub fn half_closed_side_still_receives() -> Outcome {
-    let mut pair = pair()?;
+    let mut pair = pair();
+    pair.connect()?;
     shut_down(&mut pair.a)?;
     pair.exchange(|_| false)?;
     pair.b.write(6_000)?;
@@ -159,7 +162,8 @@ pub fn fin_in_front_of_data_waits() -> Outcome {
 
 /// A lost FIN is sent again.
 pub fn lost_fin_is_repeated() -> Outcome {
-    let mut pair = pair()?;
+    let mut pair = pair();
+    pair.connect()?;
     pair.a.write(100)?;
     shut_down(&mut pair.a)?;
     pair.exchange(|transmit| transmit.control == Control::Fin)?;
@@ -174,7 +178,8 @@ pub fn lost_fin_is_repeated() -> Outcome {
 
 /// FIN-WAIT-2 ends by itself when the user has let go.
 pub fn orphan_does_not_wait_for_ever() -> Outcome {
-    let mut pair = pair()?;
+    let mut pair = pair();
+    pair.connect()?;
     pair.a.with(|connection, cx| connection.close(cx));
     pair.exchange(|_| false)?;
     acknowledge_fin(&mut pair)?;

@@ -41,7 +41,8 @@ pub fn ecn_is_offered_once() -> Outcome {
 /// Who did not offer and who did not agree send data that routers drop and do not mark.
 pub fn ecn_needs_both() -> Outcome {
     for (config, wanted) in [(&ECN, Ecn::Ect0), (&Config::DEFAULT, Ecn::NotEct)] {
-        let mut pair = Pair::connected(config, ISS, IRS)?;
+        let mut pair = Pair::new(config, ISS, IRS);
+        pair.connect()?;
         pair.a.write(3_000)?;
         let mut right = true;
         pair.carry(|transmit| {
@@ -60,7 +61,8 @@ pub fn ecn_needs_both() -> Outcome {
 /// RFC 3168, 6.1.2: a mark has the window reduced once, without a retransmission, and the peer is
 /// told once.
 pub fn mark_reduces_the_window_once() -> Outcome {
-    let mut pair = Pair::connected(&ECN, ISS, IRS)?;
+    let mut pair = Pair::new(&ECN, ISS, IRS);
+    pair.connect()?;
     let before = pair.a.connection.cwnd_bytes();
     pair.a.write(8_000)?;
     let (mut sent, mut again) = (0, 0);
@@ -111,7 +113,8 @@ pub fn dctcp_counts_marks_exactly() -> Outcome {
         congestion: Kind::Dctcp,
         ..Config::DEFAULT
     };
-    let mut pair = Pair::connected(&config, ISS, IRS)?;
+    let mut pair = Pair::new(&config, ISS, IRS);
+    pair.connect()?;
     ensure(pair.a.connection.uses_ecn(), "it did not ask for marks")?;
     let (mut sent, mut marked) = (0u32, 0);
     for _ in 0..6 {
@@ -143,7 +146,8 @@ pub fn dctcp_counts_marks_exactly() -> Outcome {
 
 /// The algorithm may be changed while data flows, and the windows stay.
 pub fn algorithm_changes_on_the_way() -> Outcome {
-    let mut pair = Pair::connected(&Config::DEFAULT, ISS, IRS)?;
+    let mut pair = Pair::new(&Config::DEFAULT, ISS, IRS);
+    pair.connect()?;
     ensure(
         pair.a.connection.congestion() == Kind::Cubic,
         "wrong default",

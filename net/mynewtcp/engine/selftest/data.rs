@@ -24,7 +24,8 @@ use crate::engine::wire::Control;
 
 /// Both send, both receive all.
 pub fn both_ways() -> Outcome {
-    let mut pair = Pair::connected(&Config::DEFAULT, ISS, IRS)?;
+    let mut pair = Pair::new(&Config::DEFAULT, ISS, IRS);
+    pair.connect()?;
     pair.a.write(5_000)?;
     pair.b.write(3_000)?;
     pair.exchange(|_| false)?;
@@ -35,7 +36,8 @@ pub fn both_ways() -> Outcome {
 /// Sequence numbers wrap in the middle of a transfer, both ways.
 pub fn numbers_wrap() -> Outcome {
     let (iss, irs) = (SeqNum::new(u32::MAX - 1500), SeqNum::new(u32::MAX));
-    let mut pair = Pair::connected(&Config::DEFAULT, iss, irs)?;
+    let mut pair = Pair::new(&Config::DEFAULT, iss, irs);
+    pair.connect()?;
     for _ in 0..4 {
         pair.a.write(2_000)?;
         pair.b.write(2_000)?;

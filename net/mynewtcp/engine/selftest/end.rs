@@ -280,16 +280,28 @@ pub struct Pair {
     pub a: End,
     /// The one that accepts.
     pub b: End,
+    /// Its first sequence number.
+    pub irs: SeqNum,
 }
 
 /// The ports that segments of a pair carry; nobody looks at them.
 const PORTS: Ports = Ports { src: 1, dst: 2 };
 
 impl Pair {
-    /// Two ends with a connection between them, made through a listener.
-    pub fn connected(config: &Config, iss: SeqNum, irs: SeqNum) -> Result<Self, &'static str> {
-        let mut a = End::new(config.clone(), iss);
-        let mut b = End::new(config.clone(), irs);
+    /// Two ends in CLOSED.
+    pub fn new(config: &Config, iss: SeqNum, irs: SeqNum) -> Self {
+        Self {
+            a: End::new(config.clone(), iss),
+            b: End::new(config.clone(), irs),
+            irs,
+        }
+    }
+
+    /// Connects them, through a listener. In place: a stack in the kernel has no room for many
+    /// ends.
+    pub fn connect(&mut self) -> Outcome {
+        let Self { a, b, irs } = self;
+        let (config, irs) = (&b.config, *irs);
         a.with(|connection, cx| connection.connect(cx))
             .map_err(|_| "connect was refused")?;
         let syn = a.transmit("no SYN")?.as_received(PORTS);
@@ -308,12 +320,7 @@ impl Pair {
         };
         b.connection = half.into_connection(&mut cx, &parameters(irs), &ack);
         b.receive(&ack);
-        let pair = Self { a, b };
-        ensure(
-            pair.a.told.connected && pair.b.told.connected,
-            "not connected",
-        )?;
-        Ok(pair)
+        ensure(a.told.connected && b.told.connected, "not connected")
     }
 
     /// Carries segments both ways until both are silent. `lose` says which are lost, of those

@@ -66,7 +66,8 @@ pub fn active_open() -> Outcome {
 
 /// RFC 9293, figure 6, from the right.
 pub fn passive_open() -> Outcome {
-    let pair = Pair::connected(&Config::DEFAULT, ISS, IRS)?;
+    let mut pair = Pair::new(&Config::DEFAULT, ISS, IRS);
+    pair.connect()?;
     pair.b.is_in(StateName::Established, "not ESTABLISHED")?;
     ensure(pair.b.connection.irs() == ISS, "wrong IRS")?;
     ensure(pair.b.connection.rcv_nxt() == ISS.plus(1), "wrong RCV.NXT")
@@ -92,7 +93,7 @@ pub fn simultaneous_open() -> Outcome {
     )?;
     a.receive(&from_b.as_received(ports));
     b.receive(&from_a.as_received(ports));
-    let mut pair = Pair { a, b };
+    let mut pair = Pair { a, b, irs: IRS };
     pair.exchange(|_| false)?;
     pair.a
         .is_in(StateName::Established, "a is not ESTABLISHED")?;

@@ -41,7 +41,8 @@ pub fn timeout_repeats_and_backs_off() -> Outcome {
 
 /// RFC 6675: only what the peer does not have is sent again, without a time-out.
 pub fn sack_repairs_only_the_hole() -> Outcome {
-    let mut pair = Pair::connected(&Config::DEFAULT, ISS, IRS)?;
+    let mut pair = Pair::new(&Config::DEFAULT, ISS, IRS);
+    pair.connect()?;
     let begun = pair.a.now;
     pair.a.write(8_000)?;
     let mut sent = 0;
@@ -62,7 +63,8 @@ pub fn three_duplicates_repair_without_sack() -> Outcome {
         sack: false,
         ..Config::DEFAULT
     };
-    let mut pair = Pair::connected(&config, ISS, IRS)?;
+    let mut pair = Pair::new(&config, ISS, IRS);
+    pair.connect()?;
     let begun = pair.a.now;
     pair.a.write(8_000)?;
     let mut sent = 0;
@@ -115,7 +117,8 @@ pub fn user_timeout_ends_the_wait() -> Outcome {
 
 /// A transmission that fails, and a queue that cannot be cut: later it goes.
 pub fn memory_shortage_loses_nothing() -> Outcome {
-    let mut pair = Pair::connected(&Config::DEFAULT, ISS, IRS)?;
+    let mut pair = Pair::new(&Config::DEFAULT, ISS, IRS);
+    pair.connect()?;
     pair.a.write(3_000)?;
     pair.a.shell.out_of_memory = true;
     pair.a.silent("sent without memory")?;

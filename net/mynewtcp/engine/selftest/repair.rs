@@ -44,7 +44,7 @@ struct Path {
 }
 
 impl Path {
-    fn new(sack: bool, timestamps: bool) -> Result<Self, &'static str> {
+    fn new(sack: bool, timestamps: bool) -> Self {
         Self::with(Config {
             sack,
             timestamps,
@@ -52,9 +52,19 @@ impl Path {
         })
     }
 
-    fn with(config: Config) -> Result<Self, &'static str> {
-        let (sack, timestamps) = (config.sack, config.timestamps);
-        let mut end = End::new(config, ISS);
+    fn with(config: Config) -> Self {
+        Self {
+            timestamps: config.timestamps,
+            end: End::new(config, ISS),
+            ece: false,
+        }
+    }
+
+    /// Opens the connection, in place: a stack in the kernel has no room for many ends.
+    fn open(&mut self) -> Outcome {
+        let Self {
+            end, timestamps, ..
+        } = self;
         end.with(|connection, cx| connection.connect(cx))
             .map_err(|_| "connect was refused")?;
         let syn = end.transmit("no SYN")?;
@@ -62,16 +72,12 @@ impl Path {
         let mut answer = segment(Control::Syn, IRS, Some(ISS.plus(1)), 0);
         // What remains is MSS, with timestamps or without.
         answer.options.mss = Some(Mss::new(MSS));
-        answer.options.sack_permitted = sack;
+        answer.options.sack_permitted = end.config.sack;
         answer.options.timestamps = timestamps.then_some(Timestamps { val: 1, ecr: 0 });
         answer.ece = syn.ece;
         end.receive(&answer);
         end.transmit("the SYN-ACK is not acknowledged")?;
-        Ok(Self {
-            end,
-            timestamps,
-            ece: false,
-        })
+        Ok(())
     }
 
     fn info(&mut self) -> Info {
@@ -145,7 +151,8 @@ impl Path {
 
 /// RFC 8985, 7: the last segment is lost, and nothing else would tell of it.
 pub fn tail_probe_repairs_and_counts() -> Outcome {
-    let mut path = Path::new(true, false)?;
+    let mut path = Path::new(true, false);
+    path.open()?;
     ensure(path.send(3)? == 3, "not all was sent")?;
     path.pass(RTT);
     path.hear(1, &[], RTT);
@@ -182,7 +189,8 @@ pub fn tail_probe_repairs_and_counts() -> Outcome {
 
 /// RFC 8985, 6.2: with little evidence a quarter of the round trip is waited.
 pub fn reordering_within_the_window_is_borne() -> Outcome {
-    let mut path = Path::new(true, false)?;
+    let mut path = Path::new(true, false);
+    path.open()?;
     path.send(4)?;
     path.pass(RTT);
     path.hear(0, &[(1, 3)], RTT);
@@ -209,7 +217,8 @@ pub fn reordering_within_the_window_is_borne() -> Outcome {
 
 /// RFC 8985, 6.3: the reordering timer.
 pub fn hole_is_repaired_when_the_window_is_over() -> Outcome {
-    let mut path = Path::new(true, false)?;
+    let mut path = Path::new(true, false);
+    path.open()?;
     path.send(3)?;
     path.pass(RTT);
     path.hear(0, &[(1, 3)], RTT);
@@ -221,7 +230,8 @@ pub fn hole_is_repaired_when_the_window_is_over() -> Outcome {
 
 /// RFC 8985, 6.2, step 4: DupThresh still stands for a network that is not known to reorder.
 pub fn three_segments_behind_decide_at_once() -> Outcome {
-    let mut path = Path::new(true, false)?;
+    let mut path = Path::new(true, false);
+    path.open()?;
     path.send(5)?;
     path.pass(RTT);
     path.hear(0, &[(1, 3)], RTT);
@@ -233,7 +243,8 @@ pub fn three_segments_behind_decide_at_once() -> Outcome {
 
 /// A retransmission is lost like any other transmission.
 pub fn lost_retransmission_is_found() -> Outcome {
-    let mut path = Path::new(true, false)?;
+    let mut path = Path::new(true, false);
+    path.open()?;
     path.send(6)?;
     path.pass(RTT);
     path.hear(0, &[(1, 6)], RTT);
@@ -254,15 +265,14 @@ pub fn lost_retransmission_is_found() -> Outcome {
 }
 
 /// Sends ten segments and has two more, and waits in vain for acknowledgments.
-fn timed_out(sack: bool, timestamps: bool) -> Result<Path, &'static str> {
-    let mut path = Path::new(sack, timestamps)?;
+fn time_out(path: &mut Path) -> Outcome {
+    path.open()?;
     path.end.config.tail_loss_probe = false;
     ensure(path.send(12)? == 10, "not the initial window")?;
     path.end.wait()?;
     ensure(path.info().ca_state == CaState::Loss, "no time-out")?;
     path.repeats(0, "the first was not sent again")?;
-    path.end.silent("more than the first was sent again")?;
-    Ok(path)
+    path.end.silent("more than the first was sent again")
 }
 
 fn is_taken_back(path: &mut Path) -> Outcome {
@@ -286,7 +296,8 @@ fn is_taken_back(path: &mut Path) -> Outcome {
 
 /// RFC 5682, 2.1.
 pub fn basic_frto_takes_back() -> Outcome {
-    let mut path = timed_out(false, false)?;
+    let mut path = Path::new(false, false);
+    time_out(&mut path)?;
     path.hear(1, &[], RTT);
     ensure(path.drain()? == 2, "new data does not go first")?;
     ensure(path.end.connection.unsent() == 0, "it was not new data")?;
@@ -296,7 +307,8 @@ pub fn basic_frto_takes_back() -> Outcome {
 
 /// RFC 5682, 3.1.
 pub fn sack_frto_takes_back() -> Outcome {
-    let mut path = timed_out(true, false)?;
+    let mut path = Path::new(true, false);
+    time_out(&mut path)?;
     path.hear(0, &[(2, 3)], RTT);
     ensure(path.info().ssthresh == u32::MAX, "not taken back")?;
     path.hear(5, &[], RTT);
@@ -305,7 +317,8 @@ pub fn sack_frto_takes_back() -> Outcome {
 
 /// RFC 5682: what was sent again repairs a real loss, and the rest follows in slow start.
 pub fn real_timeout_stays() -> Outcome {
-    let mut path = timed_out(false, false)?;
+    let mut path = Path::new(false, false);
+    time_out(&mut path)?;
     path.hear(1, &[], RTT);
     ensure(path.drain()? == 2, "new data does not go first")?;
     path.hear(1, &[], RTT);
@@ -317,11 +330,13 @@ pub fn real_timeout_stays() -> Outcome {
 
 /// RFC 3522: the echo is older than the retransmission.
 pub fn eifel_takes_back() -> Outcome {
-    let mut path = timed_out(true, true)?;
+    let mut path = Path::new(true, true);
+    time_out(&mut path)?;
     path.pass(Delta::from_millis(10));
     path.hear(5, &[], Delta::from_millis(300));
     is_taken_back(&mut path)?;
-    let mut path = timed_out(true, true)?;
+    path = Path::new(true, true);
+    time_out(&mut path)?;
     path.pass(RTT);
     path.hear(5, &[], RTT);
     ensure(
@@ -332,7 +347,8 @@ pub fn eifel_takes_back() -> Outcome {
 
 /// RFC 3708: the peer had everything that was sent again.
 pub fn reported_duplicates_take_back() -> Outcome {
-    let mut path = Path::new(true, false)?;
+    let mut path = Path::new(true, false);
+    path.open()?;
     path.send(6)?;
     path.pass(RTT);
     path.hear(0, &[(1, 5)], RTT);
@@ -354,7 +370,8 @@ pub fn marks_are_not_taken_back() -> Outcome {
             sack: true,
             ecn: EcnMode::On,
             ..PLAIN
-        })?;
+        });
+        path.open()?;
         path.send(10)?;
         path.pass(RTT);
         path.ece = marked == 0;
@@ -382,7 +399,8 @@ pub fn marks_are_not_taken_back() -> Outcome {
 
 /// RFC 9937: with half of a large window lost, no burst follows.
 pub fn reduction_follows_delivery() -> Outcome {
-    let mut path = Path::new(true, false)?;
+    let mut path = Path::new(true, false);
+    path.open()?;
     path.send(10)?;
     path.pass(RTT);
     for last in 6..10 {
@@ -397,7 +415,8 @@ pub fn reduction_follows_delivery() -> Outcome {
 
 /// CVE-2019-11478: blocks of single octets do not become buffers.
 pub fn dust_is_not_kept() -> Outcome {
-    let mut path = Path::new(true, false)?;
+    let mut path = Path::new(true, false);
+    path.open()?;
     path.send(4)?;
     path.pass(RTT);
     let seq = path.end.connection.rcv_nxt();
@@ -418,7 +437,8 @@ pub fn dust_is_not_kept() -> Outcome {
 
 /// RFC 2018, 8: the peer has dropped what it had.
 pub fn reneging_peer_is_not_waited_for() -> Outcome {
-    let mut path = Path::new(true, false)?;
+    let mut path = Path::new(true, false);
+    path.open()?;
     path.send(4)?;
     path.pass(RTT);
     path.hear(0, &[(1, 3)], RTT);

@@ -153,7 +153,8 @@ pub fn unread_data_resets_on_close() -> Outcome {
 
 /// Abort tells the peer, whose user is told in turn.
 pub fn abort_resets() -> Outcome {
-    let mut pair = Pair::connected(&Config::DEFAULT, ISS, IRS)?;
+    let mut pair = Pair::new(&Config::DEFAULT, ISS, IRS);
+    pair.connect()?;
     pair.a.write(3_000)?;
     pair.exchange(|_| false)?;
     pair.a.with(|connection, cx| connection.abort(cx));

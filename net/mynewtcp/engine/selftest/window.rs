@@ -54,7 +54,8 @@ pub fn closed_window_is_probed() -> Outcome {
 
 /// A reader that makes room says so.
 pub fn reader_reopens_the_window() -> Outcome {
-    let mut pair = Pair::connected(&Config::DEFAULT, ISS, IRS)?;
+    let mut pair = Pair::new(&Config::DEFAULT, ISS, IRS);
+    pair.connect()?;
     for _ in 0..3 {
         pair.a.write(10_000)?;
     }

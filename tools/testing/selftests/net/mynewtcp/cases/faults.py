@@ -23,6 +23,8 @@ DATA = pattern(100_000, seed=31)
 CLEAN = {errno.ENOMEM, errno.ENOBUFS, errno.ENFILE, errno.EFAULT}
 # Fewer would mean that failures were not asked for; more, that it never ends.
 FEWEST, MOST = 40, 2000
+# More than a buffer holds: the first may be one that has done its work and is used again.
+MANY = 200_000
 # The caches whose objects are made while packets are handled, and the smallest number of them
 # that one life takes: buffers that have done their work are used again, so there may be no need
 # for others where nothing is lost. Caches that a kernel does not have are left out.
@@ -173,32 +175,33 @@ def allocation_that_fails_begins_pressure(context):
     host = memory.Pool(context, context.link.a, "host")
     ns = context.link.a.ns
     client, server = context.connected()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
     client.setblocking(False)
     before = counters(ns, context.family)["MemoryPressures"]
-    begun = written = 0
+    begun = 0
     with faults.nth() as fault:
         for nth in range(1, MOST):
             check(not host.pressed, f"memory is short before failure {nth}")
             fault.arm(nth)
             try:
-                sent = client.send(b"a" * 1000)
+                sent = client.send(b"a" * MANY)
             except OSError as caught:
                 sent = 0
                 check(caught.errno in CLEAN | {errno.EAGAIN}, f"failure {nth}: {caught}")
             finally:
                 fired = fault.disarm()
-            written += sent
             if host.pressed:
                 begun += 1
                 check(fired, "memory is short without a failure")
-                written += client.send(b"b" * 1000)
+                sent += client.send(b"b" * MANY)
                 check(not host.pressed, "a buffer that was there has not ended the shortage")
+            receive_exactly(server, sent)
             if not fired:
                 break
     check(begun > 0, "no failure was taken for a shortage of memory")
-    check_equal(counters(ns, context.family)["MemoryPressures"] - before, begun,
-                "times that memory became short")
-    receive_exactly(server, written)
+    # It may begin and end within a call, unseen.
+    counted = counters(ns, context.family)["MemoryPressures"] - before
+    check(counted >= begun, f"memory became short {begun} times, {counted} were counted")
 
 
 def every_cache(context):
