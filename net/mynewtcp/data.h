@@ -28,7 +28,6 @@ extern struct percpu_counter newtcp_sockets_allocated;
 
 /* Packets without payload, as good as new, for those that are sent next. */
 #define NEWTCP_SPARES 2
-struct sk_buff;
 DECLARE_PER_CPU(struct sk_buff *, newtcp_spares[NEWTCP_SPARES]);
 
 /* Where the connections of NEW_TCP sockets live. */

@@ -243,7 +243,6 @@ __newtcp int newtcp_skb_share_pages(struct sk_buff *to,
 	return len ? -EINVAL : 0;
 }
 
-/* A payload skb in the send queues: its clones may write the header room. */
 __newtcp bool newtcp_skb_cloned(const struct sk_buff *skb)
 {
 	return skb_cloned(skb);

@@ -246,17 +246,22 @@ mod tests {
         assert!(tlp.is_under_way());
     }
 
-    #[test]
-    fn lone_segments_are_given_time_unless_the_peer_is_prompt() {
-        let config = Config::DEFAULT;
-        let srtt = Delta::from_millis(100);
-        let pace = Pace {
+    /// The pace of a lone segment on a path of that round trip time.
+    fn alone(srtt: Delta) -> Pace {
+        Pace {
             last_sent_at: Instant::ZERO,
             last_acked_at: Instant::ZERO,
             srtt,
             min_rtt: srtt,
             is_alone: true,
-        };
+        }
+    }
+
+    #[test]
+    fn lone_segments_are_given_time_unless_the_peer_is_prompt() {
+        let config = Config::DEFAULT;
+        let srtt = Delta::from_millis(100);
+        let pace = alone(srtt);
         let mut tlp = Tlp::new();
         let at = |tlp: &Tlp, pace| tlp.deadline(&pace, &config).as_millis();
         assert_eq!(at(&tlp, pace), 200);
@@ -281,17 +286,12 @@ mod tests {
         let srtt = Delta::ZERO;
         assert_eq!(at(&tlp, Pace { srtt, ..pace }), 1000);
     }
+
     #[test]
     fn lone_segments_of_a_short_path_wait_for_the_shortest_time_out() {
         let config = Config::DEFAULT;
         let srtt = Delta::from_micros(50);
-        let pace = Pace {
-            last_sent_at: Instant::ZERO,
-            last_acked_at: Instant::ZERO,
-            srtt,
-            min_rtt: srtt,
-            is_alone: true,
-        };
+        let pace = alone(srtt);
         let mut tlp = Tlp::new();
         let at = |tlp: &Tlp, pace| tlp.deadline(&pace, &config).since(Instant::ZERO);
         assert_eq!(at(&tlp, pace), config.rto_min);
@@ -306,13 +306,7 @@ mod tests {
     fn a_probe_for_nothing_tells_that_the_peer_is_not_prompt() {
         let config = Config::DEFAULT;
         let srtt = Delta::from_millis(150);
-        let pace = Pace {
-            last_sent_at: Instant::ZERO,
-            last_acked_at: Instant::ZERO,
-            srtt,
-            min_rtt: srtt,
-            is_alone: true,
-        };
+        let pace = alone(srtt);
         let at = |tlp: &Tlp| tlp.deadline(&pace, &config).as_millis();
         let mut tlp = probing(true);
         assert_eq!(at(&tlp), 300);
