@@ -93,6 +93,14 @@ impl Cb {
         self.len = self.len.saturating_add(n);
     }
 
+    /// Octets of `next` may as well be in this buffer: the user has asked for nothing that depends
+    /// on which octets are in which.
+    pub(crate) fn may_share(&self, next: &Self) -> bool {
+        [self, next]
+            .iter()
+            .all(|cb| cb.sealed == 0 && cb.stamped == 0)
+    }
+
     /// Takes over what the user asked for from `old`, which noted the same buffer.
     pub(crate) fn keep_wishes(&mut self, old: &Self) {
         self.sealed = old.sealed;

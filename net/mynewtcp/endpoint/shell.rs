@@ -122,6 +122,11 @@ impl SendQueue for EndpointShell<'_> {
         self.queues.unsent().front().map_or(0, SkbRef::len)
     }
 
+    fn grow_unsent(&mut self, n: u32) {
+        let more = n.saturating_sub(self.unsent_front());
+        self.queues.unsent_mut().grow_front(more, Cb::may_share);
+    }
+
     #[inline]
     fn mark_sent(&mut self, range: SeqRange, meta: TxMeta) -> Result<(), NoMemory> {
         let Some(front) = self.queues.unsent().front().map(SkbRef::len) else {
@@ -317,6 +322,11 @@ impl Shell for EndpointShell<'_> {
 
     fn has_waiting_reader(&self) -> bool {
         self.queues.sock().shared().has_reader()
+    }
+
+    fn has_enough_to_read(&self) -> bool {
+        let sock = self.queues.sock();
+        sock.shared().unread() >= sock.rcvlowat().max(1)
     }
 
     fn has_waiting_writer(&self) -> bool {

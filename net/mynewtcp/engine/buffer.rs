@@ -211,6 +211,10 @@ pub trait SendQueue {
     /// Octets in the first unsent chunk, 0 if there is none.
     fn unsent_front(&self) -> u32;
 
+    /// Makes the first unsent chunk `n` octets long, out of what follows it, where that is cheap;
+    /// or longer than it was, or nothing.
+    fn grow_unsent(&mut self, _n: u32) {}
+
     /// Moves the first `range.len()` octets of the unsent list, at most one chunk, to the sent
     /// store as a chunk of their own. On failure nothing has changed.
     fn mark_sent(&mut self, range: SeqRange, meta: TxMeta) -> Result<(), NoMemory>;
@@ -241,6 +245,11 @@ pub trait Shell: SendQueue + ReceiveQueue {
     /// The user is inside a call that waits for data: what arrives now is read at once.
     fn has_waiting_reader(&self) -> bool {
         false
+    }
+
+    /// There is as much to read as the user wants to be told of (`SO_RCVLOWAT`).
+    fn has_enough_to_read(&self) -> bool {
+        self.unread() > 0
     }
 
     /// The user has more to send and waits for room in the send buffer.

@@ -79,6 +79,7 @@ vectors! {
     data::overlaps_deliver_each_octet_once,
     data::duplicates_are_reported,
     data::acknowledgment_is_delayed_then_sent,
+    data::acknowledgment_waits_for_a_reader_who_is_behind,
     data::small_segments_wait_for_their_predecessor,
     data::superpackets_respect_their_limit,
     loss::timeout_repeats_and_backs_off,

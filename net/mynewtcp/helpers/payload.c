@@ -51,6 +51,18 @@ __newtcp void newtcp_stamp_request(struct sock *sk, struct sk_buff *skb,
 	shinfo->tskey = seq - atomic_read(&sk->sk_tskey);
 }
 
+/* Moves up to n bytes of payload from one skb to the one in front of it. True if
+ * nothing is left.
+ */
+__newtcp bool newtcp_skb_hand_on(struct sk_buff *to, struct sk_buff *from,
+				 unsigned int n)
+{
+	if (skb_shinfo(to)->flags != skb_shinfo(from)->flags)
+		return false;
+	n = min(n, from->len);
+	return n && skb_shift(to, from, n) && !from->len;
+}
+
 /* The byte is in `to` since skb was split. */
 __newtcp void newtcp_stamp_move(struct sk_buff *from, struct sk_buff *to)
 {

@@ -71,12 +71,15 @@ impl Connection {
         if cx.config.moderate_rcvbuf {
             self.adjust_capacity(cx);
         }
-        let room = self.room(cx);
-        if self.state.can_receive() && self.rcv.window.update_is_due(self.rcv.nxt, room) {
+        if !self.state.can_receive() {
+            return self.rcv.ack.is_now();
+        }
+        let (nxt, unread, room) = (self.rcv.nxt, cx.shell.unread(), self.room(cx));
+        if self.rcv.ack.waits_for_room(nxt) || self.rcv.window.update_is_due(nxt, room) {
             self.rcv.ack.now();
         }
-        if self.state.can_receive() && cx.shell.unread() == 0 {
-            self.rcv.ack.on_all_read(self.rcv.nxt);
+        if unread == 0 {
+            self.rcv.ack.on_all_read(nxt);
         }
         self.rcv.ack.is_now()
     }
@@ -91,7 +94,8 @@ impl Connection {
         // A window update says twice as much as the peer knows, or helps one that is stuck.
         let is_open = offered >= u32::from(self.rcv.ack.peer_mss)
             && offered > tuning.most(false).div_ceil(2).saturating_add(offered / 4);
-        if !(is_little && is_open && self.state.can_receive()) {
+        let is_simple = is_little && is_open && !self.rcv.ack.waits_for_room(nxt);
+        if !(is_simple && self.state.can_receive()) {
             return None;
         }
         if unread == 0 {

@@ -49,6 +49,15 @@ pub(crate) struct Pace {
     pub(crate) rto: Delta,
 }
 
+/// What is known of the user who reads what has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reader {
+    /// It waits for data, and reads it at once.
+    pub(crate) waits: bool,
+    /// It is not so far behind that the window shrinks.
+    pub(crate) keeps_up: bool,
+}
+
 /// Decides between delayed and immediate acknowledgments.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AckPolicy {
@@ -182,6 +191,9 @@ impl AckPolicy {
     ///
     ///   "The delay MUST be less than 0.5 seconds" and "An ACK SHOULD be generated for at least
     ///   every second full-sized segment" (RFC 9293, 3.8.6.3)
+    ///
+    /// The latter waits too while it is the [reader](Self::waits_for_room) who is behind: the
+    /// window would have to be told again as soon as there is room for more.
     #[must_use]
     pub(crate) fn on_data(
         &mut self,
@@ -189,30 +201,34 @@ impl AckPolicy {
         config: &Config,
         pace: Pace,
         nxt: SeqNum,
-        has_reader: bool,
+        reader: Reader,
     ) -> Option<Instant> {
         self.adapt(now, config, pace);
-        let full = u32::from(self.peer_mss);
-        let unacked = nxt.distance_from(self.last_sent);
         if config.always_quick {
             self.now();
         } else if self.quick > 0 && !self.interactive {
             self.quick -= 1;
             // A request, or an answer: its reader soon says more than an acknowledgment would.
-            if self.forbearing && has_reader && unacked < full && !self.is_now() {
+            let is_short = nxt.distance_from(self.last_sent) < u32::from(self.peer_mss);
+            if self.forbearing && reader.waits && is_short && !self.is_now() {
                 self.promised = true;
                 self.urgency = Urgency::Delayed;
                 return Some(now.after(config.delack_min.halved(Self::PROMISE)));
             }
             self.now();
-        } else if unacked >= full.saturating_mul(2) {
+        } else if self.owes_two(nxt) && reader.keeps_up {
             self.now();
         }
         match self.urgency {
             Urgency::Now => None,
             Urgency::None | Urgency::Delayed => {
                 self.urgency = Urgency::Delayed;
-                Some(now.after(self.delay(config, pace)))
+                let delay = if !reader.keeps_up {
+                    Self::patience(config, pace.srtt)
+                } else {
+                    self.delay(config, pace)
+                };
+                Some(now.after(delay))
             }
         }
     }
@@ -228,8 +244,7 @@ impl AckPolicy {
         pace: Pace,
         nxt: SeqNum,
     ) -> Option<Instant> {
-        let full = u32::from(self.peer_mss);
-        if self.is_now() || nxt.distance_from(self.last_sent) >= full.saturating_mul(2) {
+        if self.is_now() || self.owes_two(nxt) {
             self.now();
             return None;
         }
@@ -248,6 +263,25 @@ impl AckPolicy {
         if self.waits_for_reader() {
             self.now();
         }
+    }
+
+    /// An acknowledgment of two full segments or more waits until the reader has made room.
+    #[inline]
+    pub(crate) fn waits_for_room(&self, nxt: SeqNum) -> bool {
+        self.urgency == Urgency::Delayed && self.owes_two(nxt)
+    }
+
+    /// How long that is at most: less than what the peer, `srtt` away, would take for a loss (two
+    /// round trips by RFC 8985, 7.2; 2 ms at least in Linux).
+    fn patience(config: &Config, srtt: Delta) -> Delta {
+        let least = Delta::from_millis(1).min(config.delack_min);
+        srtt.halved(1).clamped(least, config.delack_min)
+    }
+
+    /// Two full segments or more are not acknowledged.
+    pub(crate) fn owes_two(&self, nxt: SeqNum) -> bool {
+        let full = u32::from(self.peer_mss);
+        nxt.distance_from(self.last_sent) >= full.saturating_mul(2)
     }
 
     /// The user has read everything up to RCV.NXT, which is `nxt`. If that was a burst, its odd
@@ -314,9 +348,14 @@ impl AckPolicy {
     }
 
     /// A delayed acknowledgment was not overtaken by data. True if it is still owed.
-    pub(crate) fn on_timeout(&mut self, config: &Config, pace: Pace) -> bool {
+    pub(crate) fn on_timeout(&mut self, config: &Config, pace: Pace, nxt: SeqNum) -> bool {
         if !self.is_owed() {
             return false;
+        }
+        if nxt == self.last_sent || self.owes_two(nxt) {
+            // It has waited for the reader, which says nothing of data.
+            self.now();
+            return true;
         }
         if self.interactive {
             // The user no longer answers.
@@ -353,6 +392,14 @@ mod tests {
         rto: Delta::from_secs(1),
     };
 
+    const ABSENT: Reader = reader(false, true);
+    const WAITING: Reader = reader(true, true);
+    const BEHIND: Reader = reader(false, false);
+
+    const fn reader(waits: bool, keeps_up: bool) -> Reader {
+        Reader { waits, keeps_up }
+    }
+
     fn at(millis: u64) -> Instant {
         Instant::from_nanos(1).after(Delta::from_millis(millis))
     }
@@ -387,7 +434,7 @@ mod tests {
 
     #[inline]
     fn on_data(ack: &mut AckPolicy, now: Instant, nxt: u32) -> Option<Delta> {
-        let due = ack.on_data(now, &CONFIG, PACE, SeqNum::new(nxt), false);
+        let due = ack.on_data(now, &CONFIG, PACE, SeqNum::new(nxt), ABSENT);
         due.map(|due| due.since(now))
     }
 
@@ -414,7 +461,7 @@ mod tests {
     fn quick_acknowledgments_wait_for_a_reader_who_is_there() {
         let mut ack = AckPolicy::new(Mss::new(1000));
         let request = |ack: &mut AckPolicy, ms, nxt| {
-            ack.on_data(at(ms), &CONFIG, PACE, SeqNum::new(nxt), true)
+            ack.on_data(at(ms), &CONFIG, PACE, SeqNum::new(nxt), WAITING)
         };
         let due = request(&mut ack, 1, 1).unwrap();
         assert_eq!(due.since(at(1)), CONFIG.delack_min.halved(3));
@@ -430,6 +477,27 @@ mod tests {
         // Whoever asks for quick acknowledgments gets them.
         ack.set_quick(true);
         assert!(request(&mut ack, 3, 601).is_none() && ack.is_now());
+    }
+
+    /// A reader who is behind acknowledges what it makes room for: one answer for both.
+    #[test]
+    fn a_window_that_would_shrink_waits_for_the_reader() {
+        let mut ack = settled();
+        let behind =
+            |ack: &mut AckPolicy, nxt| ack.on_data(at(0), &CONFIG, PACE, SeqNum::new(nxt), BEHIND);
+        for nxt in [1000, 2000, 9000] {
+            let due = behind(&mut ack, nxt).unwrap();
+            assert!(due.since(at(0)) <= CONFIG.delack_min && !ack.is_now());
+        }
+        let nxt = SeqNum::new(9000);
+        assert!(ack.waits_for_room(nxt));
+        // The time that it waited for the reader says nothing of the peer's pace.
+        let ato = ack.ato();
+        assert!(ack.on_timeout(&CONFIG, PACE, nxt) && ack.ato() == ato);
+        ack.on_sent(at(0), SeqNum::new(9000), false);
+        // Less than two segments wait as ever.
+        assert!(behind(&mut ack, 10_999).is_some());
+        assert!(!ack.waits_for_room(SeqNum::new(10_999)) && ack.is_owed());
     }
 
     #[test]
@@ -452,10 +520,11 @@ mod tests {
         assert!(!ack.is_quick());
         ack.quick = 5;
         assert!(on_data(&mut ack, at(2), 2).is_some());
-        assert!(ack.on_timeout(&CONFIG, PACE));
+        let nxt = SeqNum::new(2);
+        assert!(ack.on_timeout(&CONFIG, PACE, nxt));
         assert!(ack.is_quick() && ack.is_now());
         ack.on_sent(at(50), SeqNum::new(2), false);
-        assert!(!ack.on_timeout(&CONFIG, PACE));
+        assert!(!ack.on_timeout(&CONFIG, PACE, nxt));
     }
 
     #[test]
@@ -463,10 +532,11 @@ mod tests {
         let mut ack = settled();
         on_data(&mut ack, at(0), 1);
         // Two time-outs without a second segment make it more patient, up to the limit.
-        assert!(ack.on_timeout(&CONFIG, PACE) && ack.on_timeout(&CONFIG, PACE));
+        let nxt = SeqNum::new(1);
+        assert!(ack.on_timeout(&CONFIG, PACE, nxt) && ack.on_timeout(&CONFIG, PACE, nxt));
         ack.on_sent(at(100), SeqNum::new(1), false);
         assert_eq!(on_data(&mut ack, at(260), 2).unwrap().as_millis(), 160);
-        assert!(ack.on_timeout(&CONFIG, PACE));
+        assert!(ack.on_timeout(&CONFIG, PACE, SeqNum::new(2)));
         ack.on_sent(at(500), SeqNum::new(2), false);
         assert_eq!(on_data(&mut ack, at(900), 3).unwrap(), CONFIG.delack_max);
         // Fast arrivals make it less patient.
@@ -485,7 +555,7 @@ mod tests {
             ..PACE
         };
         let due = slow
-            .on_data(at(0), &CONFIG, pace, SeqNum::new(1), false)
+            .on_data(at(0), &CONFIG, pace, SeqNum::new(1), ABSENT)
             .unwrap();
         assert!(due.since(at(0)) <= Delta::from_millis(60));
     }

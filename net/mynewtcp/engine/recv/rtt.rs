@@ -58,7 +58,8 @@ impl ReceiverRtt {
         };
     }
 
-    /// RCV.NXT is `nxt` now, and the window `window`.
+    /// RCV.NXT is `nxt` now, and the peer was last told a window of `window`. What lies that far
+    /// ahead cannot have been under way already.
     pub(crate) fn on_progress(&mut self, now: Instant, nxt: SeqNum, window: u32) {
         if self.since != Instant::ZERO {
             if nxt.before(self.until) {

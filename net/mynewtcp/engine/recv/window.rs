@@ -144,6 +144,17 @@ impl ReceiveWindow {
         is_stuck || (offered <= room.capacity / 2 && wanted / 2 >= offered)
     }
 
+    /// The window that the peer was told with the acknowledgment of `last_sent`, the last one.
+    pub(crate) fn told(&self, last_sent: SeqNum) -> u32 {
+        self.edge.saturating_distance_from(last_sent)
+    }
+
+    /// The peer, told of `nxt` now, may send as much as when it was last told, of `last_sent`. If
+    /// not, the reader is behind, and the edge moves by more when it has read.
+    pub(crate) fn keeps_its_size(&self, last_sent: SeqNum, nxt: SeqNum, room: Room) -> bool {
+        self.wanted(nxt, room) >= self.told(last_sent)
+    }
+
     /// Chooses the window for a segment that is being sent and returns its field.
     #[inline]
     pub(crate) fn offer(&mut self, nxt: SeqNum, room: Room) -> u16 {
@@ -187,6 +198,16 @@ mod tests {
         let edge = window.right_edge(NXT);
         assert!(edge.after_or_eq(NXT.plus(50_000)));
         assert!(edge.before(NXT.plus(50_000 + 128)));
+    }
+
+    #[test]
+    fn unread_data_shrinks_the_window_unless_there_is_more_room_than_is_offered() {
+        let mut window = window(40_000, 1);
+        let nxt = NXT.plus(20_000);
+        assert!(!window.keeps_its_size(NXT, nxt, room(39_998)));
+        assert!(window.keeps_its_size(NXT, nxt, room(40_000)));
+        window.offer(nxt, room(40_000));
+        assert!(!window.keeps_its_size(nxt, nxt.plus(2_000), room(38_000)));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::engine::selftest::end::{
     segment,
     End,
     Pair,
+    CAPACITY,
     IRS,
     ISS,
     MSS, //
@@ -177,8 +178,37 @@ pub fn acknowledgment_is_delayed_then_sent() -> Outcome {
     end.receive_data(10, full);
     end.silent("one full segment was acknowledged at once")?;
     end.receive_data(10 + full, full);
-    end.transmit("the second full segment was not acknowledged at once")?;
+    end.read();
+    end.transmit("the second full segment was not acknowledged when read")?;
     Ok(())
+}
+
+/// An end whose reader has left the buffer full, and what it has received.
+fn with_full_buffer() -> Result<(End, SeqNum), &'static str> {
+    let mut end = End::established()?;
+    end.with(|connection, cx| connection.set_quick_ack(cx, false));
+    let full = u32::from(MSS);
+    for n in 0..CAPACITY / full {
+        end.receive_data(n * full, full);
+        end.silent("a window that shrinks was told")?;
+    }
+    Ok((end, IRS.plus(1 + CAPACITY)))
+}
+
+/// A window that would shrink is told when the reader has made room, once. A reader who does not
+/// come is waited for no longer than a peer waits before it probes.
+pub fn acknowledgment_waits_for_a_reader_who_is_behind() -> Outcome {
+    let (mut end, nxt) = with_full_buffer()?;
+    end.read_some(CAPACITY / 2);
+    let ack = end.transmit("the reader's room was not told")?;
+    ensure(ack.ack == Some(nxt), "wrong acknowledgment")?;
+    end.silent("it was told twice")?;
+
+    let (mut end, nxt) = with_full_buffer()?;
+    let passed = end.wait()?;
+    ensure(passed <= Delta::from_millis(1), "waits for too long")?;
+    let ack = end.transmit("never acknowledged without a reader")?;
+    ensure(ack.ack == Some(nxt), "wrong acknowledgment")
 }
 
 /// Nagle's algorithm (RFC 9293, 3.7.4), and the way to turn it off.

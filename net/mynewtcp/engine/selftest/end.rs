@@ -254,7 +254,12 @@ impl End {
 
     /// The user reads everything there is.
     pub fn read(&mut self) {
-        self.shell.read += self.shell.unread();
+        self.read_some(self.shell.unread());
+    }
+
+    /// The user reads `n` octets.
+    pub fn read_some(&mut self, n: u32) {
+        self.shell.read += n;
         self.with(|connection, cx| connection.recv(cx));
     }
 

@@ -72,6 +72,22 @@ impl Limits {
         self.in_segments(allowed)
     }
 
+    /// How long the first chunk had better be, if it is worth making it longer: a whole
+    /// superpacket as far as the windows allow, or all there is.
+    pub(crate) fn better_chunk(&self) -> Option<u32> {
+        if self.chunk >= self.goal.min(self.unsent) {
+            return None;
+        }
+        let most = self.goal.min(self.window).min(self.congestion);
+        let mss = self.mss.octets();
+        let better = if self.unsent <= most {
+            self.unsent
+        } else {
+            most / mss * mss
+        };
+        (better > self.chunk).then_some(better)
+    }
+
     /// Cuts `allowed` to whole segments where that is wiser.
     fn in_segments(&self, allowed: u32) -> Size {
         let mss = self.mss.octets();
@@ -127,6 +143,26 @@ mod tests {
         mss: Mss::DEFAULT,
         partial: Partial::Waits,
     };
+
+    #[test]
+    fn short_chunks_grow_to_whole_segments() {
+        assert_eq!(FREE.better_chunk(), None);
+        let unsent = 90_000;
+        let much = Limits { unsent, ..FREE };
+        assert_eq!(much.better_chunk(), Some(64_000 / 536 * 536));
+        let narrow = Limits {
+            window: 10_721,
+            ..much
+        };
+        assert_eq!(narrow.better_chunk(), Some(10_720));
+        let narrower = Limits {
+            congestion: 10_183,
+            ..much
+        };
+        assert_eq!(narrower.better_chunk(), None);
+        let unsent = 10_001;
+        assert_eq!(Limits { unsent, ..FREE }.better_chunk(), Some(unsent));
+    }
 
     #[test]
     fn whole_segments_go_and_the_rest_waits() {

@@ -389,6 +389,32 @@ impl<E: Protocol> SkbListMut<'_, E> {
         Kept::Apart
     }
 
+    /// Moves the first `n` bytes of the second to the end of the first, or as many as it has, if
+    /// `may` says so of their control blocks and the pages can be handed on as they are.
+    pub(crate) fn grow_front(&mut self, n: u32, may: impl FnOnce(&E::Cb, &E::Cb) -> bool) {
+        let mut all = self.iter();
+        let (Some(first), Some(second)) = (all.next(), all.next()) else {
+            return;
+        };
+        if !may(first.cb(), second.cb()) {
+            return;
+        }
+        let (first, second) = (first.as_raw(), second.as_raw());
+        drop(all);
+        // SAFETY: Both are members of a send queue and not sent yet, so that nobody else has
+        // them. What moves takes its share of the truesize with it, and so of the charge.
+        let is_empty = unsafe { b::newtcp_skb_hand_on(first, second, n) };
+        if is_empty {
+            self.unlink(second);
+            // SAFETY: `second` just left this queue; the lock is held.
+            unsafe { self.charge.give_back(self.sk, second) };
+            if let Some(second) = NonNull::new(second) {
+                // SAFETY: It is in no queue and no longer charged, so it is ours alone.
+                unsafe { SkBuff::from_raw(second) }.consume();
+            }
+        }
+    }
+
     /// Splits the first: its first `n` bytes stay, the rest becomes the second, with a copy of
     /// the control block. The caller puts both control blocks right.
     pub(crate) fn split_front(&mut self, n: u32) -> Result {

@@ -358,6 +358,18 @@ impl SendQueue for Store {
         self.unsent.front().copied().unwrap_or(0)
     }
 
+    fn grow_unsent(&mut self, n: u32) {
+        let &mut [first, second, ..] = self.unsent.make_contiguous() else {
+            return;
+        };
+        let more = n.saturating_sub(first).min(second);
+        self.unsent[0] += more;
+        self.unsent[1] -= more;
+        if more == second {
+            self.unsent.remove(1);
+        }
+    }
+
     fn mark_sent(&mut self, range: SeqRange, meta: TxMeta) -> Result<(), NoMemory> {
         let front = self.unsent.front().expect("nothing is unsent");
         assert!(range.len() <= *front, "more than one chunk");

@@ -15,6 +15,7 @@ use crate::engine::event::Signal;
 use crate::engine::fault::Fault;
 use crate::engine::recv::ack::{
     Pace,
+    Reader,
     Sample, //
 };
 use crate::engine::recv::reassembly::{
@@ -157,18 +158,30 @@ impl Connection {
     #[inline(always)]
     pub(super) fn schedule_ack<S: Shell>(&mut self, cx: &mut Context<'_, S>) {
         let nxt = self.rcv.nxt;
-        let window = self.rcv.window.offered(nxt);
+        let window = self.rcv.window.told(self.rcv.ack.last_sent);
         self.rcv.tuning.rtt.on_progress(cx.now, nxt, window);
         let pace = self.pace(cx);
-        let has_reader = cx.shell.has_waiting_reader();
-        match self
-            .rcv
-            .ack
-            .on_data(cx.now, cx.config, pace, nxt, has_reader)
-        {
+        let reader = Reader {
+            waits: cx.shell.has_waiting_reader(),
+            keeps_up: self.reader_keeps_up(cx),
+        };
+        match self.rcv.ack.on_data(cx.now, cx.config, pace, nxt, reader) {
             Some(at) => self.timers.arm_earlier(Timer::DelayedAck, at),
             None => self.timers.stop(Timer::DelayedAck),
         }
+    }
+
+    /// What an acknowledgment would say of the window is worth saying before the user reads: it
+    /// does not shrink, or the user is not going to read what there is.
+    #[inline]
+    fn reader_keeps_up<S: Shell>(&self, cx: &Context<'_, S>) -> bool {
+        let (nxt, ack) = (self.rcv.nxt, &self.rcv.ack);
+        !ack.owes_two(nxt)
+            || !cx.shell.has_enough_to_read()
+            || self
+                .rcv
+                .window
+                .keeps_its_size(ack.last_sent, nxt, self.room(cx))
     }
 
     /// What the pace of acknowledgments depends on.

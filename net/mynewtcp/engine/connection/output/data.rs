@@ -152,7 +152,11 @@ impl Connection {
             self.snd.force_partial = false;
             return self.send_new(cx, len, false, out);
         }
-        let limits = self.limits(cx);
+        let mut limits = self.limits(cx);
+        if let Some(n) = limits.better_chunk() {
+            cx.shell.grow_unsent(n);
+            limits.chunk = cx.shell.unsent_front().min(limits.unsent);
+        }
         match self.new_data_len(&limits) {
             Some(len) => self.send_new(cx, len, false, out),
             None => false,

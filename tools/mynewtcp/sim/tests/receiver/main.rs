@@ -18,7 +18,10 @@ use mynewtcp_engine::engine::seq::{
     SeqNum,
     SeqRange, //
 };
-use mynewtcp_engine::engine::time::Instant;
+use mynewtcp_engine::engine::time::{
+    Delta,
+    Instant, //
+};
 use mynewtcp_engine::engine::wire::{
     Control,
     Ports,
@@ -102,6 +105,15 @@ impl Receiver {
         while self.connection.poll_event().is_some() {}
         let checked = self.connection.check_invariants(&self.shell);
         assert_eq!(checked, Ok(()));
+        replies
+    }
+
+    /// What it sends now and within a millisecond.
+    fn replies_soon(&mut self) -> Vec<Transmit> {
+        let mut replies = self.replies();
+        self.now = self.now.after(Delta::from_millis(1));
+        self.with(|connection, cx| connection.on_timeout(cx));
+        replies.extend(self.replies());
         replies
     }
 
