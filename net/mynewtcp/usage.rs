@@ -31,11 +31,12 @@ pub(crate) fn show(net: &Net, out: &SeqFile) {
     kernel::seq_print!(out, " refused {}\n", tally.refused);
     kernel::seq_print!(
         out,
-        "host_sockets: alloc {} orphan {} max_orphans {} dormant {}\n",
+        "host_sockets: alloc {} orphan {} max_orphans {} dormant {} woken {}\n",
         memory::sockets(),
         orphans::count(),
         orphans::limit(),
         resident::dormant(),
+        resident::woken(),
     );
     limits(out, "host_memory", &memory::usage());
     kernel::seq_print!(out, " per_cpu_reserve {}\n", memory::per_cpu_reserve());

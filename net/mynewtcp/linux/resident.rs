@@ -57,6 +57,14 @@ pub(crate) fn dormant() -> u32 {
     DORMANT.load(Relaxed).max(0) as u32
 }
 
+/// How often one was woken.
+static WOKEN: Atomic<i32> = Atomic::new(0);
+
+/// How often a connection was woken, on the whole host; it wraps.
+pub(crate) fn woken() -> u32 {
+    WOKEN.load(Relaxed) as u32
+}
+
 /// Whether an allocation may wait for memory.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Patience {
@@ -211,6 +219,7 @@ impl<E: Protocol> Resident<E> {
         };
         self.put(gfp, || E::wake(octets))?;
         self.drop_record();
+        WOKEN.add(1, Relaxed);
         Ok(())
     }
 

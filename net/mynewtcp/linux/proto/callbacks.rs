@@ -292,7 +292,7 @@ fn on_timer<E: Protocol>(sk: &mut Locked<'_, E>) {
 
 /// There is no memory to wake the connection up with: its timer goes off again soon.
 fn try_later<E: Protocol>(sk: &mut Locked<'_, E>) -> bool {
-    let is_tired = sk.rouse().is_err();
+    let is_tired = sk.rouse_for_timer().is_err();
     if is_tired {
         sk.set_deadline(Some(time::now_ns().saturating_add(RETRY_NS)));
     }

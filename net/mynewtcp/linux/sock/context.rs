@@ -251,6 +251,13 @@ impl<'a, E: Protocol> Locked<'a, E> {
         self.wake(b::NEWTCP_GFP_ATOMIC_NOWARN)
     }
 
+    /// As [`rouse`](Self::rouse), for the timer: that has it sleep again itself, when it has seen
+    /// to it. Or each sleep would end a second later.
+    pub(in crate::linux) fn rouse_for_timer(&mut self) -> Result {
+        let resident = self.endpoint().resident();
+        resident.wake(b::NEWTCP_GFP_ATOMIC_NOWARN)
+    }
+
     #[cold]
     #[inline(never)]
     fn wake(&mut self, gfp: b::gfp_t) -> Result {

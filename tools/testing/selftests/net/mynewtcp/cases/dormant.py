@@ -20,6 +20,11 @@ def asleep(context):
     return usage(context.link.a.ns)["host_sockets"]["dormant"]
 
 
+def woken(context):
+    """How often one was woken, on the whole host."""
+    return usage(context.link.a.ns)["host_sockets"]["woken"]
+
+
 def until_asleep(context, count):
     """Wait until so many sleep."""
     context.until(lambda: asleep(context) == count, f"{count} connections sleep")
@@ -105,6 +110,24 @@ def dormant_probed(context):
     until_asleep(context, 2)
     client.sendall(b"x")
     check_equal(receive_exactly(server, 1), b"x", "a byte after a probe")
+
+
+@case(versions=(4,), families=("newtcp",))
+def dormant_between_probes(context):
+    """A timer that finds nothing to do but to be set again lets the connection sleep on."""
+    client, _ = pair(context)
+    for option, value in ((socket.TCP_KEEPIDLE, 8), (socket.TCP_KEEPINTVL, 2)):
+        client.setsockopt(socket.IPPROTO_TCP, option, value)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    until_asleep(context, 2)
+    before = woken(context)
+    for _ in range(2):
+        context.until(lambda: asleep(context) == 0, "a probe wakes both")
+        until_asleep(context, 2)
+    # Three for each probe, which goes out, comes in, and is answered; and one when the timer goes
+    # off that waited for the first answer. Timers may be early.
+    times = woken(context) - before
+    check(times <= 9, f"connections were woken {times} times for two probes")
 
 
 @case(families=("newtcp",))
