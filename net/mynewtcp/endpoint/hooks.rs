@@ -252,7 +252,7 @@ impl Protocol for Endpoint {
 
     fn on_release(sk: &mut Locked<'_>) {
         if let Some(mtu) = sk.shared().take_pending_mtu() {
-            // Only a caller in the C stack can have locked one that sleeps.
+            // A caller in the C stack, or who only looks, can have locked one that sleeps.
             match sk.rouse() {
                 Ok(()) => icmp::path_narrowed(sk, mtu),
                 Err(_) => sk.shared().set_pending_mtu(mtu),

@@ -22,14 +22,24 @@ __newtcp void *newtcp_resident_alloc(gfp_t gfp)
 }
 
 /*
- * For a process that owns the socket: certain, unless it runs a BPF program
- * or the socket's user wants no waiting.
+ * For a process that owns the socket: as the socket's user allows, who may be
+ * where memory is reclaimed; without waiting in a BPF program.
  */
 __newtcp gfp_t newtcp_sk_gfp(const struct sock *sk)
 {
-	if (has_current_bpf_ctx() || !gfpflags_allow_blocking(sk->sk_allocation))
+	gfp_t gfp = READ_ONCE(sk->sk_allocation);
+
+	if (has_current_bpf_ctx() || !gfpflags_allow_blocking(gfp))
 		return GFP_ATOMIC | __GFP_NOWARN;
-	return sk->sk_allocation | __GFP_NOFAIL;
+	return gfp;
+}
+
+/* The same, and certain if it may wait. */
+__newtcp gfp_t newtcp_sk_gfp_certain(const struct sock *sk)
+{
+	gfp_t gfp = newtcp_sk_gfp(sk);
+
+	return gfpflags_allow_blocking(gfp) ? gfp | __GFP_NOFAIL : gfp;
 }
 
 /* What is left of it while it sleeps. Nothing is lost without it. */

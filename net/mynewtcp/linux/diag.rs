@@ -202,13 +202,10 @@ unsafe fn fill_sock<E: Protocol>(
     question: &Question<'_>,
     sock: &Sock<E>,
 ) -> Result<(), Full> {
-    let (facts, info, congestion) = {
-        let mut locked = sock.lock();
-        let info = question
-            .wants(b::INET_DIAG_INFO)
-            .then(|| E::info(&mut locked));
-        (E::facts(&mut locked), info, E::congestion_name(&mut locked))
-    };
+    let (facts, info, congestion) = sock.look(|sk| {
+        let info = question.wants(b::INET_DIAG_INFO).then(|| E::info(sk));
+        (E::facts(sk), info, E::congestion_name(sk))
+    });
     let sk = sock.as_raw();
     // SAFETY: By the contract, and the socket is live.
     unsafe {
@@ -581,12 +578,13 @@ unsafe extern "C" fn get_info<E: Protocol>(
     // SAFETY: Called in process context with a live socket of ours, a message, and room for
     // `idiag_info_size` octets or null.
     unsafe {
-        let mut locked = Sock::<E>::from_raw(sk).lock();
-        let facts = E::facts(&mut locked);
+        let (facts, from) = Sock::<E>::from_raw(sk).look(|sk| {
+            let info = (!info.is_null()).then(|| E::info(sk));
+            (E::facts(sk), info)
+        });
         (*msg).idiag_rqueue = facts.rqueue;
         (*msg).idiag_wqueue = facts.wqueue;
-        if !info.is_null() {
-            let from = E::info(&mut locked);
+        if let Some(from) = from {
             let from = from.as_ref();
             core::ptr::copy_nonoverlapping(from.as_ptr(), info.cast(), from.len().min(E::INFO_LEN));
         }

@@ -158,10 +158,7 @@ impl Reader<'_> {
     fn entry<E: Protocol>(&self, number: u32, entry: &Entry<E>) -> bool {
         let (flow, facts, v6) = match entry {
             Entry::Sock(sock) => {
-                let (facts, columns) = {
-                    let mut locked = sock.lock();
-                    (E::facts(&mut locked), E::columns(&mut locked))
-                };
+                let (facts, columns) = sock.look(|sk| (E::facts(sk), E::columns(sk)));
                 if sock.is_v6() != self.v6 {
                     return false;
                 }

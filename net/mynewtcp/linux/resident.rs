@@ -75,15 +75,15 @@ pub(crate) enum Patience {
 }
 
 /// An `Option` of what a socket has while it is connected. While nothing happens to it, it may
-/// [sleep](Self::sleep); whoever locks the socket [wakes](Self::wake) it, so that nobody meets one
-/// that sleeps.
+/// [sleep](Self::sleep); whoever locks the socket [wakes](Self::wake) it, or has it
+/// [unfolded](Self::unfold) to look at it, so that nobody meets one that sleeps.
 ///
 /// # Invariants
 ///
 /// - `place` is an object of the cache of `E` that nobody else knows, and is initialised.
 /// - `record` comes from `newtcp_record_alloc()`, nobody else knows it, and its first octet says
 ///   how many follow.
-/// - There is one of them at most.
+/// - There is one of them at most, or `place` is what `record` says.
 pub(crate) struct Resident<E: Protocol> {
     place: Option<NonNull<E::Resident>>,
     record: Option<NonNull<u8>>,
@@ -168,6 +168,9 @@ impl<E: Protocol> Resident<E> {
 
     /// Has the value sleep, if it can, and if there is memory for that.
     pub(crate) fn sleep(&mut self) {
+        if self.is_dormant() {
+            return self.fold();
+        }
         let Some(dormant) = self.get().and_then(E::doze) else {
             return;
         };
@@ -209,7 +212,20 @@ impl<E: Protocol> Resident<E> {
     #[cold]
     #[inline(never)]
     pub(super) fn wake(&mut self, gfp: b::gfp_t) -> Result {
-        let Some(record) = self.record else {
+        if self.is_dormant() {
+            self.unfold(gfp)?;
+            self.drop_record();
+            WOKEN.add(1, Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Lays out a value that sleeps, with memory of the kind `gfp`, to be looked at: what is
+    /// changed in it is lost when it is [folded](Self::fold) again.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn unfold(&mut self, gfp: b::gfp_t) -> Result {
+        let (Some(record), None) = (self.record, self.place) else {
             return Ok(());
         };
         // SAFETY: By the type invariant; nobody changes a record.
@@ -217,10 +233,15 @@ impl<E: Protocol> Resident<E> {
             let len = usize::from(record.read());
             core::slice::from_raw_parts(record.add(1).as_ptr(), len)
         };
-        self.put(gfp, || E::wake(octets))?;
-        self.drop_record();
-        WOKEN.add(1, Relaxed);
-        Ok(())
+        // INVARIANT: Of the record.
+        self.put(gfp, || E::wake(octets)).map(|_| ())
+    }
+
+    /// Takes away what was [laid out](Self::unfold).
+    pub(super) fn fold(&mut self) {
+        if self.is_dormant() {
+            self.drop_place();
+        }
     }
 
     /// The value.

@@ -74,6 +74,24 @@ impl<E: Protocol> Sock<E> {
         unsafe { Owned::from_lock(self, true) }
     }
 
+    /// Runs `f` with the socket locked, sleeping until it is free, to look at it: what sleeps
+    /// sleeps on, and what `f` changes in it is lost. Without the memory for that, `f` finds the
+    /// socket connected, and nothing of its connection.
+    pub(in crate::linux) fn look<R>(&self, f: impl FnOnce(&mut Locked<'_, E>) -> R) -> R {
+        // SAFETY: As in `lock`.
+        unsafe { b::newtcp_lock_sock(self.as_raw()) };
+        // SAFETY: The lock was just taken.
+        let mut owned = unsafe { Owned::as_it_is(self, true) };
+        if owned.endpoint().resident().is_dormant() {
+            // SAFETY: `self` is a live socket.
+            let gfp = unsafe { b::newtcp_sk_gfp(self.as_raw()) };
+            let _ = owned.endpoint().resident().unfold(gfp);
+        }
+        let result = f(&mut owned);
+        owned.endpoint().resident().fold();
+        result
+    }
+
     /// Runs `f` with the socket locked, unless a process owns it, or there is no memory to wake it
     /// up; for softirqs, which cannot wait for either.
     pub(crate) fn try_softirq<R>(&self, f: impl FnOnce(&mut Locked<'_, E>) -> R) -> Option<R> {
@@ -307,14 +325,25 @@ impl<'a, E: Protocol> Owned<'a, E> {
     /// The current process must own `sock`. If `release` is set, the value owns that lock.
     #[inline]
     pub(in crate::linux) unsafe fn from_lock(sock: &'a Sock<E>, release: bool) -> Self {
-        let mut owned = Self {
+        // SAFETY: By the contract.
+        let mut owned = unsafe { Self::as_it_is(sock, release) };
+        owned.wake_certainly();
+        owned
+    }
+
+    /// As [`from_lock`](Self::from_lock), and what sleeps sleeps on.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[inline]
+    unsafe fn as_it_is(sock: &'a Sock<E>, release: bool) -> Self {
+        Self {
             // SAFETY: The caller owns the socket.
             locked: unsafe { Locked::new(sock) },
             release,
             _lifetime: PhantomData,
-        };
-        owned.wake_certainly();
-        owned
+        }
     }
 
     /// Wakes up what the socket has while it is connected: it may have fallen asleep whenever the
@@ -324,7 +353,7 @@ impl<'a, E: Protocol> Owned<'a, E> {
     pub(super) fn wake_certainly(&mut self) {
         if self.endpoint().resident().is_dormant() {
             // SAFETY: `self` is a live socket.
-            let gfp = unsafe { b::newtcp_sk_gfp(self.as_raw()) };
+            let gfp = unsafe { b::newtcp_sk_gfp_certain(self.as_raw()) };
             let _ = self.wake(gfp);
         }
     }

@@ -5,7 +5,7 @@ import select
 import socket
 import threading
 
-from harness import faults, kernel
+from harness import diag, faults, kernel
 from harness.context import pattern, receive_exactly
 from harness.memory import usage
 from harness.registry import case, check, check_equal
@@ -30,11 +30,22 @@ def until_asleep(context, count):
     context.until(lambda: asleep(context) == count, f"{count} connections sleep")
 
 
-def info(sock):
-    """What TCP_INFO says, ages left out."""
-    found = bytearray(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, INFO_LEN))
+def ageless(found):
+    """A struct tcp_info, ages left out."""
+    found = bytearray(found[:INFO_LEN])
     found[AGES] = bytes(AGES.stop - AGES.start)
     return bytes(found)
+
+
+def info(sock):
+    """What TCP_INFO says, ages left out."""
+    return ageless(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, INFO_LEN))
+
+
+def table(context):
+    """The table of a's sockets, references left out: a timer that is set has one."""
+    rows, _ = diag.table(context.link.a.ns, context.family, context.version)
+    return [row[:10] + row[11:] for row in rows]
 
 
 def pair(context):
@@ -58,6 +69,29 @@ def dormant_looks_the_same(context):
     check_equal(asleep(context), 0, "connections that sleep while they are looked at")
     until_asleep(context, 2)
     check_equal([info(end) for end in ends], before, "TCP_INFO after another sleep")
+
+
+@case(families=("newtcp",))
+def dormant_looked_at(context):
+    """A table, a dump and a question about one tell of those that sleep, and wake none."""
+    client, _ = pair(context)
+    until_asleep(context, 2)
+    before = woken(context)
+    ns, family = context.link.a.ns, context.family
+    inet = socket.AF_INET if context.version == 4 else socket.AF_INET6
+    everything = (diag.INFO, diag.CONG)
+    rows = table(context)
+    found = diag.dump(ns, family, inet, extensions=everything)
+    check_equal((len(rows), len(found)), (1, 1), "rows of the table, answers to a dump")
+    found += [diag.one(ns, family, inet, found[0].ident, extensions=everything)]
+    check_equal(asleep(context), 2, "connections that sleep after they were looked at")
+    check_equal(woken(context), before, "how often one was woken until then")
+    told = info(client)
+    check_equal(asleep(context), 1, "connections that sleep after TCP_INFO")
+    check_equal(table(context), rows, "the table when it is awake")
+    for answer in found:
+        check_equal(ageless(answer.attributes[diag.INFO]), told, "what diagnosis told")
+        check_equal(answer.congestion, "cubic", "congestion control")
 
 
 @case(families=("newtcp",))
