@@ -33,7 +33,7 @@ __newtcp bool newtcp_may_be_spare(struct sk_buff *skb, unsigned int room)
 	if (skb->cloned || skb->fclone != SKB_FCLONE_UNAVAILABLE ||
 	    skb->head_frag || skb->pp_recycle || skb->pfmemalloc ||
 	    skb->data_len || skb->destructor || skb_has_extensions(skb) ||
-	    skb_nfct(skb) || info->flags)
+	    skb_nfct(skb) || info->flags || info->nr_frags || info->frag_list)
 		return false;
 	return refcount_read(&skb->users) == 1 &&
 		atomic_read(&info->dataref) == 1 &&
@@ -55,6 +55,8 @@ __newtcp void newtcp_renew_skb(struct sk_buff *skb)
 	skb->mac_header = (typeof(skb->mac_header))~0U;
 	skb->transport_header = (typeof(skb->transport_header))~0U;
 	skb->alloc_cpu = raw_smp_processor_id();
+	/* Who had it may have counted more. */
+	skb->truesize = SKB_TRUESIZE(skb_end_offset(skb));
 	memset(info, 0, offsetof(struct skb_shared_info, dataref));
 }
 

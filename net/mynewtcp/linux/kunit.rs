@@ -10,7 +10,8 @@ use super::{
     },
     bindings as b,
     compat::prelude::*,
-    memory, //
+    memory,
+    skb::alloc_control, //
 };
 use core::ptr::null_mut;
 use kernel::error::to_result;
@@ -213,6 +214,21 @@ mod tests {
         }
         settle();
         assert_eq!(memory::exact_pages(), pages);
+        Ok(())
+    }
+
+    #[test]
+    fn a_spare_packet_weighs_what_a_new_one_does() -> Result {
+        const MUCH: u32 = 1 << 20;
+        let used = alloc_control().ok_or(ENOMEM)?;
+        // SAFETY: The packet is ours.
+        unsafe { (*used.as_raw()).truesize += MUCH };
+        used.reuse();
+        // More than there are spare ones.
+        let packets: [_; 8] = core::array::from_fn(|_| alloc_control());
+        for packet in &packets {
+            assert!(packet.as_ref().ok_or(ENOMEM)?.truesize() < MUCH);
+        }
         Ok(())
     }
 
