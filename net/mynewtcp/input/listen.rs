@@ -367,7 +367,7 @@ fn connect_child(
     }
     // What may fail comes first: after the promotion the peer's next segment finds no half-open
     // connection to try again with.
-    endpoint.begin(&half_open.parameters(parameters), Patience::None)?;
+    endpoint.begin(&half_open.parameters(parameters), Patience::NONE)?;
     demux::ports::inherit(listener, child)?;
     let saved_syn = demux::promote(request, child)?;
     let (ctx, endpoint) = child.split();

@@ -8,7 +8,8 @@
 
 use super::{
     bindings as b,
-    proto::Protocol, //
+    proto::Protocol,
+    sock::Owned, //
 };
 use core::{
     marker::PhantomData,
@@ -65,13 +66,19 @@ pub(crate) fn woken() -> u32 {
     WOKEN.load(Relaxed) as u32
 }
 
-/// Whether an allocation may wait for memory.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Patience {
+/// How long an allocation may wait for memory, and what may be done for it.
+#[derive(Clone, Copy)]
+pub(crate) struct Patience(b::gfp_t);
+
+impl Patience {
     /// A softirq, or whoever holds a spin lock: take it or leave it.
-    None,
-    /// A process.
-    MaySleep,
+    pub(crate) const NONE: Self = Self(b::NEWTCP_GFP_ATOMIC);
+
+    /// That of a process which owns a socket of `E`.
+    pub(crate) fn of<E: Protocol>(sk: &Owned<'_, E>) -> Self {
+        // SAFETY: A live socket.
+        Self(unsafe { b::newtcp_sk_gfp(sk.as_raw()) })
+    }
 }
 
 /// An `Option` of what a socket has while it is connected. While nothing happens to it, it may
@@ -112,13 +119,7 @@ impl<E: Protocol> Resident<E> {
         make: impl FnOnce() -> E::Resident,
     ) -> Result<&mut E::Resident> {
         self.clear();
-        self.put(
-            match patience {
-                Patience::None => b::NEWTCP_GFP_ATOMIC,
-                Patience::MaySleep => b::NEWTCP_GFP_KERNEL,
-            },
-            make,
-        )
+        self.put(patience.0, make)
     }
 
     #[inline(always)]

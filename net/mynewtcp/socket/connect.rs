@@ -64,9 +64,8 @@ fn open(sk: &mut Owned<'_>) -> Result {
     if let Some(floor) = iss_floor {
         parameters.iss = parameters.iss.latest(floor);
     }
-    sk.endpoint()
-        .get_mut()
-        .begin(&parameters, Patience::MaySleep)?;
+    let patience = Patience::of(sk);
+    sk.endpoint().get_mut().begin(&parameters, patience)?;
     let now = now();
     options::apply(sk, now);
     with_connection_at(sk, now, |connection, cx| connection.connect(cx))

@@ -218,7 +218,9 @@ impl<E: Protocol> Owned<'_, E> {
     }
 
     fn alloc_for_append(&mut self) -> Result<SkBuff> {
-        let Some(skb) = alloc_payload(b::NEWTCP_GFP_KERNEL) else {
+        // SAFETY: `self` is a live socket.
+        let gfp = unsafe { b::newtcp_sk_gfp(self.as_raw()) };
+        let Some(skb) = alloc_payload(gfp) else {
             // SAFETY: `self` is a live locked socket.
             unsafe {
                 charge::allocation_failed(self.as_raw());
