@@ -68,7 +68,8 @@ def clippy(_tree):
     if not (REPO / "tools/mynewtcp/Cargo.toml").exists():
         return ["tools/mynewtcp/Cargo.toml is missing"]
     return _command(
-        ["cargo", "clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"],
+        ["cargo", "clippy", "--release", "--quiet", "--workspace", "--all-targets",
+         "--", "-D", "warnings"],
         cwd=REPO / "tools/mynewtcp",
     )
 

@@ -119,7 +119,8 @@ def _stages(repo):
     )
     yield Stage(
         "cargo", "the engine's and the simulator's own tests",
-        (*cargo, "test", "--workspace"), ("root",),
+        # The profile of the programs: what both depend on is compiled once.
+        (*cargo, "test", "--release", "--workspace"), ("root",),
     )
     yield Stage(
         "sim", f"{seeds} simulated runs over a bad link", (*simulate, seeds), ("cargo",)
