@@ -171,7 +171,8 @@ def ecn(context, meeting):
             sender, receiver = ends[::way]
             be_marked(context, side, sender, receiver)
     check_equal(meeting.our_counter("SackRecovery", "TCPSackRecovery"), 0, "our recoveries")
-    check_equal(meeting.their_counter("TCPSackRecovery"), 0, "TCP's recoveries")
+    # What TCP probes with bears no ECT, and is lost in that queue.
+    check(meeting.their_counter("TCPSackRecovery") <= 1, "TCP took marks for losses")
 
 
 def be_marked(context, side, sender, receiver):
