@@ -37,6 +37,12 @@ pub(crate) fn windows_of(sk: &Sock) -> (u32, u32) {
     (clamped(rcvbuf), clamped(largest))
 }
 
+/// There is as much to read as the user wants to be told of (`SO_RCVLOWAT`).
+#[inline]
+pub(crate) fn has_enough_to_read(sk: &Sock) -> bool {
+    sk.shared().unread() >= sk.rcvlowat().max(1)
+}
+
 /// SO_RCVLOWAT is to be `wanted`: as much as the receive buffer can hold at most, and the buffer
 /// so large that it can.
 pub(crate) fn set_rcvlowat(sk: &mut Owned<'_>, wanted: u32) {
@@ -48,7 +54,7 @@ pub(crate) fn set_rcvlowat(sk: &mut Owned<'_>, wanted: u32) {
     };
     let lowat = wanted.min(window_of(largest)).max(1);
     sk.set_rcvlowat(lowat);
-    if sk.shared().unread() >= lowat || sk.flag(SockFlag::Done) {
+    if has_enough_to_read(sk) || sk.flag(SockFlag::Done) {
         sk.data_ready();
     }
     if !is_fixed && space_for(lowat) > sk.rcvbuf() {

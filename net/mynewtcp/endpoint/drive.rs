@@ -202,8 +202,7 @@ pub(crate) fn retire(sk: &mut Locked<'_>) {
 /// There is more to read.
 #[inline]
 fn tell_readable(sk: &mut Locked<'_>) {
-    let wanted = sk.rcvlowat().max(1);
-    if sk.shared().unread() >= wanted || sk.flag(SockFlag::Done) {
+    if memory::has_enough_to_read(sk) || sk.flag(SockFlag::Done) {
         sk.data_ready();
     }
 }

@@ -325,8 +325,7 @@ impl Shell for EndpointShell<'_> {
     }
 
     fn has_enough_to_read(&self) -> bool {
-        let sock = self.queues.sock();
-        sock.shared().unread() >= sock.rcvlowat().max(1)
+        memory::has_enough_to_read(self.queues.sock())
     }
 
     fn has_waiting_writer(&self) -> bool {

@@ -6,6 +6,7 @@
 use crate::endpoint::Sock;
 use crate::linux::poll::PollMask;
 use crate::linux::state;
+use crate::memory;
 
 /// What the socket is ready for.
 pub(crate) fn poll(sk: &Sock) -> PollMask {
@@ -26,7 +27,7 @@ pub(crate) fn poll(sk: &Sock) -> PollMask {
         mask = mask | PollMask::IN | PollMask::RDNORM | PollMask::RDHUP;
     }
     if current != state::SYN_SENT && current != state::SYN_RECV {
-        if sk.shared().unread() >= sk.rcvlowat().max(1) {
+        if memory::has_enough_to_read(sk) {
             mask = mask | PollMask::IN | PollMask::RDNORM;
         }
         if shut & state::SEND_SHUTDOWN != 0 || sk.is_writeable_or_ask() {
