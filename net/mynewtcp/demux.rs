@@ -54,7 +54,7 @@ pub(crate) fn lookup(flow: &Flow) -> Option<Entry<Endpoint>> {
 
 /// The same for the receiver of a packet.
 pub(crate) fn receiver_of(rx: &Rx<'_>) -> Option<Entry<Endpoint>> {
-    tables().lookup(&rcu::read_lock(), rx.flow(), rx.flow_hash())
+    tables().receiver(&rcu::read_lock(), rx)
 }
 
 /// The listener that best fits `flow`, to which a packet belongs whose header has `header_len`

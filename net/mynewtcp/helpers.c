@@ -86,6 +86,7 @@
 #include "helpers/memory.c"
 #include "helpers/life.c"
 #include "helpers/skb.c"
+#include "helpers/early.c"
 #include "helpers/spare.c"
 #include "helpers/payload.c"
 #include "helpers/route.c"

@@ -21,6 +21,7 @@ pub(crate) mod compat;
 pub(crate) mod demux;
 #[cfg(CONFIG_MY_NEWTCP_DIAG)]
 mod diag;
+pub(crate) mod early;
 pub(crate) mod facts;
 mod family;
 pub(crate) mod icmp;

@@ -68,6 +68,8 @@ const VERSION: &str = "0.1";
 /// What the C stack links into its lists.
 pub(crate) static STATICS: Statics<Endpoint> = Statics::new();
 
+linux::early::early_demux!(Endpoint);
+
 /// The protocol, up for as long as the kernel runs.
 struct NewTcp {
     _registration: Registration<Endpoint>,

@@ -199,6 +199,8 @@ table! {
     words congestion_control(Yes): words(congestion::default, congestion::set_default);
     /// Report segments that arrive twice (RFC 2883).
     namespace dsack(flag, 0..=U8, 1): |t, v| t.config.dsack = v != 0;
+    /// Find the socket of a packet before its route, which the socket remembers; ``net.ipv4.ip_early_demux`` must be on as well.
+    namespace early_demux(flag, 0..=U8, 1): |t, v| t.early_demux = v != 0;
     /// Tail loss probes (RFC 8985, 7): 3 and 4 send them, less does not.
     namespace early_retrans(mode, 0..=4, 3): |t, v| t.config.tail_loss_probe = v >= 3;
     /// Who uses explicit congestion notification (RFC 3168): 0 nobody, 1 who connects offers it and who listens accepts it, 2 who listens accepts it.

@@ -35,6 +35,8 @@ pub(crate) struct Tunables {
     pub(crate) notsent_lowat: u32,
     /// Packets to sockets of this host may go the short way.
     pub(crate) loopback_fast_path: bool,
+    /// Packets get their socket before their route.
+    pub(crate) early_demux: bool,
 }
 
 impl Tunables {
@@ -43,6 +45,7 @@ impl Tunables {
         config: Config::DEFAULT,
         notsent_lowat: u32::MAX,
         loopback_fast_path: true,
+        early_demux: true,
     };
 }
 
@@ -223,8 +226,9 @@ impl Tuned {
 pub(crate) struct Tuning {
     /// Counts the changes.
     generation: Atomic<u32>,
-    /// The value of that name, for those who look without any lock.
+    /// The values of these names, for those who look without any lock.
     notsent_lowat: Atomic<u32>,
+    early_demux: Atomic<u32>,
     #[pin]
     current: BhLock<Arc<Tuned>>,
 }
@@ -240,6 +244,7 @@ impl Tuning {
         try_pin_init!(Self {
             generation: Atomic::new(0),
             notsent_lowat: Atomic::new(first.values.notsent_lowat),
+            early_demux: Atomic::new(first.values.early_demux.into()),
             current <- new_bh_lock!(Arc::new(first, GFP_KERNEL)?, c"newtcp_tuning"),
         })
     }
@@ -254,6 +259,12 @@ impl Tuning {
         self.notsent_lowat.load(Relaxed)
     }
 
+    /// Whether packets get their socket before their route.
+    #[inline]
+    pub(crate) fn early_demux(&self) -> bool {
+        self.early_demux.load(Relaxed) != 0
+    }
+
     /// Changes the values for everybody. The caller sees to it that changes come one at a time.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Tunables) -> Result) -> Result {
         let old = self.current();
@@ -261,6 +272,7 @@ impl Tuning {
         change(&mut values)?;
         let generation = old.generation.wrapping_add(1);
         self.notsent_lowat.store(values.notsent_lowat, Relaxed);
+        self.early_demux.store(values.early_demux.into(), Relaxed);
         let new = Tuned {
             generation,
             wishes: None,

@@ -122,6 +122,11 @@ impl Protocol for Endpoint {
         sysctl::write_text(&net.namespace, row, words, first)
     }
 
+    #[inline]
+    fn wants_early_demux(net: &PerNet) -> bool {
+        net.namespace.tuning.early_demux()
+    }
+
     fn sysctl_init() {
         sysctl::init_host();
     }

@@ -46,6 +46,7 @@ __newtcp int newtcp_connect6_scope(struct sock *sk, u32 flowinfo, u32 scope,
 __newtcp void newtcp_route_reset(struct sock *sk)
 {
 	__sk_dst_reset(sk);
+	newtcp_early_forget(sk);
 	sk->sk_route_caps = 0;
 }
 

@@ -37,6 +37,7 @@ use super::{
     },
     net::Net,
     proto::Protocol,
+    rx::Rx,
     sock::{
         Ctx,
         NewtcpSock,
@@ -238,6 +239,36 @@ impl<E: Protocol> Demux<E> {
                 return Some(entry);
             }
         }
+    }
+
+    /// The socket of the connection between the two ends of `flow`, without a reference: its
+    /// memory is there as long as the guard.
+    pub(super) fn glance<'r>(&self, rcu: &'r rcu::Guard, flow: &Flow) -> Option<&'r Sock<E>> {
+        let link = CONNECTIONS.find(rcu, flow.hash(), |link| link.matches(flow))?;
+        // SAFETY: A link of this kind is embedded in a socket.
+        (link.kind() == Some(Kind::Sock)).then(|| unsafe { Sock::from_raw(sock_of::<E>(link)) })
+    }
+
+    /// The receiver of a packet: the connection that it was [found](Rx::found) to be for, or that
+    /// of its flow.
+    #[inline]
+    pub(crate) fn receiver(&self, rcu: &rcu::Guard, rx: &Rx<'_>) -> Option<Entry<E>> {
+        rx.found::<E>()
+            .and_then(|sk| Self::still(sk, rx.flow()))
+            .or_else(|| self.lookup(rcu, rx.flow(), rx.flow_hash()))
+    }
+
+    /// A reference to `sk` if it is in the table as the connection of `flow`.
+    #[inline]
+    fn still(sk: &Sock<E>, flow: &Flow) -> Option<Entry<E>> {
+        let link = &sk.floor().link;
+        let version = link.version();
+        if link.place() != Place::Connections || !link.matches(flow) {
+            return None;
+        }
+        let entry = sock_ref_of(link).map(Entry::Sock)?;
+        // As in `lookup`.
+        (link.version() == version).then_some(entry)
     }
 
     /// One more look, past an object that was found dying.

@@ -100,6 +100,9 @@ pub(crate) trait Protocol: Send + Sized + Unpin + 'static {
     /// `words` were written to the file of a row, in the `first` namespace or in another.
     fn sysctl_write_text(net: &Self::Net, row: usize, words: &[u8], first: bool) -> Result;
 
+    /// Whether packets to the sockets of a namespace get their socket before their route.
+    fn wants_early_demux(net: &Self::Net) -> bool;
+
     /// Sets what belongs to the host, before the first namespace is.
     fn sysctl_init();
 

@@ -90,7 +90,13 @@ pub(super) fn take<E: Protocol>(mut skb: SkBuff, flow_hash: Option<FlowHash>) ->
             // from it lives until the packet is queued or freed, and a reader of the IP header
             // gets its own look at it.
             let mut rx = unsafe { Rx::of_raw(skb.as_raw()) };
-            rx.flow_hash = flow_hash;
+            match flow_hash {
+                Some(_) => rx.flow_hash = flow_hash,
+                // SAFETY: A live packet in exclusive use, under RCU; the table is our sockets'.
+                None => unsafe {
+                    rx.found = b::newtcp_early_found(skb.as_raw(), E::statics().proto.get());
+                },
+            }
             E::receive(skb, &rx);
             rx.outbox.into_inner()
         }
@@ -128,6 +134,9 @@ pub(crate) struct Rx<'a> {
     net: *mut b::net,
     flow: Flow,
     flow_hash: Option<FlowHash>,
+    /// The socket of ours that the packet brought along, null for none. Its memory is there as
+    /// long as the section of RCU that the packet came in.
+    found: *mut b::sock,
     /// What its receiver has sent to other sockets of this host.
     outbox: Cell<Outbox>,
     _packet: PhantomData<&'a ()>,
@@ -171,6 +180,7 @@ impl Rx<'_> {
                     ifindex: b::newtcp_skb_iif(skb).max(0) as u32,
                 },
                 flow_hash: None,
+                found: core::ptr::null_mut(),
                 outbox: Cell::new(Outbox::EMPTY),
                 _packet: PhantomData,
             }
@@ -191,6 +201,16 @@ impl Rx<'_> {
     /// The hash of the flow, if its sender knew it.
     pub(crate) fn flow_hash(&self) -> Option<FlowHash> {
         self.flow_hash
+    }
+
+    /// The socket that it was found to be for before it got its route: see [`early`]. It may have
+    /// become another's since.
+    ///
+    /// [`early`]: super::early
+    #[inline]
+    pub(super) fn found<E: Protocol>(&self) -> Option<&Sock<E>> {
+        // SAFETY: By the invariant of the field; `newtcp_early_found()` has seen that it is ours.
+        NonNull::new(self.found).map(|sk| unsafe { Sock::from_raw(sk.as_ptr()) })
     }
 
     /// Keeps what the receiver has sent until no lock is held.
@@ -266,7 +286,7 @@ pub(crate) fn deliver<E: Protocol>(
 ) -> Result<(), BacklogFull> {
     // SAFETY: The socket is live; this is softirq, with no socket locked.
     unsafe { b::newtcp_bh_lock_sock_nested(sk.as_raw()) };
-    deliver_locked(sk, skb, take).map(|outbox| rx.keep(outbox))
+    deliver_locked(sk, skb, rx.flow_hash.is_none(), take).map(|outbox| rx.keep(outbox))
 }
 
 /// As [`deliver`], for one who has a listener locked and gives the packet to a connection of
@@ -275,15 +295,17 @@ pub(crate) fn deliver_to_child<E: Protocol>(sk: &Sock<E>, skb: SkBuff) -> Result
     // SAFETY: The socket is live; softirqs are off, and a listener's lock is always taken before
     // that of a connection.
     unsafe { b::newtcp_bh_lock_sock_child(sk.as_raw()) };
-    // What it has sent goes by the device, since the listener is locked.
-    deliver_locked(sk, skb, E::receive_locked).map(drop)
+    // What it has sent goes by the device, since the listener is locked. The route
+    // is remembered when the next packet comes.
+    deliver_locked(sk, skb, false, E::receive_locked).map(drop)
 }
 
 /// The spin lock of the socket must be held; it is released. What the socket has sent to others of
-/// this host is left to be delivered.
+/// this host is left to be delivered. A packet that was `routed` has its route from IP's input.
 fn deliver_locked<E: Protocol>(
     sk: &Sock<E>,
     skb: SkBuff,
+    routed: bool,
     take: impl FnOnce(&mut Locked<'_, E>, SkBuff),
 ) -> Result<Outbox, BacklogFull> {
     let raw = sk.as_raw();
@@ -293,6 +315,10 @@ fn deliver_locked<E: Protocol>(
     let result = if unsafe { b::newtcp_sock_owned_by_user(raw) } {
         to_backlog(sk, skb).map(|()| Outbox::EMPTY)
     } else {
+        if routed {
+            // SAFETY: Both are live, the spin lock is held and no process owns the socket.
+            unsafe { b::newtcp_early_remember(raw, skb.as_raw()) };
+        }
         // SAFETY: The spin lock is held and no process owns the socket.
         Ok(unsafe {
             Locked::with(sk, |sk| {

@@ -10,6 +10,7 @@ SYSCTLS = (
     ("challenge_ack_limit", False, 0, 255, 10),
     ("congestion_control", False, None, None, None),
     ("dsack", False, 0, 255, 1),
+    ("early_demux", False, 0, 255, 1),
     ("early_retrans", False, 0, 4, 3),
     ("ecn", False, 0, 2, 2),
     ("ecn_fallback", False, 0, 255, 1),
