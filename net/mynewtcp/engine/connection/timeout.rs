@@ -25,7 +25,11 @@ impl Connection {
                 Timer::Persist => self.on_persist_timeout(cx),
                 Timer::DelayedAck => {
                     let pace = self.pace(cx);
-                    if self.rcv.ack.on_timeout(cx.config, pace, self.rcv.nxt) {
+                    if self
+                        .rcv
+                        .ack
+                        .on_timeout(cx.now, cx.config, pace, self.rcv.nxt)
+                    {
                         cx.shell.count(Counter::DelayedAcks, 1);
                     }
                 }

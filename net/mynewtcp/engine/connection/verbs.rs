@@ -75,11 +75,13 @@ impl Connection {
             return self.rcv.ack.is_now();
         }
         let (nxt, unread, room) = (self.rcv.nxt, cx.shell.unread(), self.room(cx));
-        if self.rcv.ack.waits_for_room(nxt) || self.rcv.window.update_is_due(nxt, room) {
+        let waits = self.rcv.ack.waits_for_room(nxt);
+        let stretches = waits && self.stretches_ack();
+        if (waits && !stretches) || self.rcv.window.update_is_due(nxt, room) {
             self.rcv.ack.now();
         }
         if unread == 0 {
-            self.rcv.ack.on_all_read(nxt);
+            self.rcv.ack.on_all_read(nxt, stretches);
         }
         self.rcv.ack.is_now()
     }
@@ -99,7 +101,7 @@ impl Connection {
             return None;
         }
         if unread == 0 {
-            self.rcv.ack.on_all_read(nxt);
+            self.rcv.ack.on_all_read(nxt, false);
         }
         Some(self.rcv.ack.is_now())
     }

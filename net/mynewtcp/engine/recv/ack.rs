@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! When to acknowledge: at once, with the next data, or a little later (RFC 9293, 3.8.6.3).
+//!
+//! - [`stretch`]: several superpackets at once, where nobody waits for it.
+
+pub(crate) mod stretch;
 
 use crate::engine::config::Config;
+use crate::engine::recv::ack::stretch::Stretch;
 use crate::engine::seq::{
     Mss,
     SeqNum, //
@@ -54,8 +59,19 @@ pub(crate) struct Pace {
 pub(crate) struct Reader {
     /// It waits for data, and reads it at once.
     pub(crate) waits: bool,
-    /// It is not so far behind that the window shrinks.
-    pub(crate) keeps_up: bool,
+    /// What an acknowledgment of two full segments or more waits for.
+    pub(crate) wait: Wait,
+}
+
+/// What is worth waiting for with an acknowledgment of two full segments or more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Nothing.
+    No,
+    /// That the user reads: it is so far behind that the window shrinks.
+    ForRoom,
+    /// More data.
+    ForMore,
 }
 
 /// Decides between delayed and immediate acknowledgments.
@@ -85,12 +101,13 @@ pub(crate) struct AckPolicy {
     /// It does so now.
     promised: bool,
     urgency: Urgency,
+    stretch: Stretch,
 }
 
 crate::engine::dormant::packed! {
     struct AckPolicy {
         last_sent, read_to, last_data_at, ato, peer_mss, last_len, advertised_mss, quick,
-        interactive, forbearing, promised, urgency,
+        interactive, forbearing, promised, urgency, stretch,
     }
 }
 
@@ -119,6 +136,7 @@ impl AckPolicy {
             forbearing: true,
             promised: false,
             urgency: Urgency::None,
+            stretch: Stretch::NONE,
         }
     }
 
@@ -148,6 +166,7 @@ impl AckPolicy {
         self.quick = if on { Self::QUICK_AT_START } else { 0 };
         self.interactive = !on;
         self.forbearing &= !on;
+        self.stretch.begin_again();
         if on && self.is_owed() {
             self.now();
         }
@@ -164,6 +183,13 @@ impl AckPolicy {
         self.interactive = false;
         self.forbearing = false;
         self.ato = Delta::ZERO;
+        self.stretch.begin_again();
+    }
+
+    /// Data has come that leaves a gap: the sender is about to send less and to wait for more.
+    pub(crate) fn on_gap(&mut self) {
+        self.stretch.begin_again();
+        self.now();
     }
 
     /// There is no room to hurry the sender into.
@@ -193,7 +219,8 @@ impl AckPolicy {
     ///   every second full-sized segment" (RFC 9293, 3.8.6.3)
     ///
     /// The latter waits too while it is the [reader](Self::waits_for_room) who is behind: the
-    /// window would have to be told again as soon as there is room for more.
+    /// window would have to be told again as soon as there is room for more. And it waits for
+    /// [more of them](Self::stretches) from a sender close by that does not wait for it.
     #[must_use]
     pub(crate) fn on_data(
         &mut self,
@@ -216,17 +243,17 @@ impl AckPolicy {
                 return Some(now.after(config.delack_min.halved(Self::PROMISE)));
             }
             self.now();
-        } else if self.owes_two(nxt) && reader.keeps_up {
+        } else if reader.wait == Wait::No && self.owes_two(nxt) {
             self.now();
         }
         match self.urgency {
             Urgency::Now => None,
             Urgency::None | Urgency::Delayed => {
                 self.urgency = Urgency::Delayed;
-                let delay = if !reader.keeps_up {
-                    Self::patience(config, pace.srtt)
-                } else {
-                    self.delay(config, pace)
+                let delay = match reader.wait {
+                    Wait::No => self.delay(config, pace),
+                    Wait::ForRoom => Self::patience(config, pace.srtt),
+                    Wait::ForMore => Self::patience(config, Delta::ZERO),
                 };
                 Some(now.after(delay))
             }
@@ -271,6 +298,14 @@ impl AckPolicy {
         self.urgency == Urgency::Delayed && self.owes_two(nxt)
     }
 
+    /// Two full segments or more are not acknowledged, and need not be before there are others.
+    /// `told` is the window that the peer knows, `min_rtt` the shortest round trip.
+    #[inline]
+    pub(crate) fn stretches(&self, nxt: SeqNum, told: u32, min_rtt: Delta) -> bool {
+        let owed = nxt.distance_from(self.last_sent);
+        self.stretch.covers(owed, told, min_rtt) && self.owes_two(nxt)
+    }
+
     /// How long that is at most: less than what the peer, `srtt` away, would take for a loss (two
     /// round trips by RFC 8985, 7.2; 2 ms at least in Linux).
     fn patience(config: &Config, srtt: Delta) -> Delta {
@@ -285,12 +320,13 @@ impl AckPolicy {
     }
 
     /// The user has read everything up to RCV.NXT, which is `nxt`. If that was a burst, its odd
-    /// segment has no second one to wait for: the sender waits for its acknowledgment.
-    pub(crate) fn on_all_read(&mut self, nxt: SeqNum) {
+    /// segment has no second one to wait for: the sender waits for its acknowledgment, unless it
+    /// [does not](Self::stretches).
+    pub(crate) fn on_all_read(&mut self, nxt: SeqNum, stretches: bool) {
         let full = u32::from(self.peer_mss);
         let burst = nxt.distance_from(self.read_to) > full.saturating_mul(2);
         self.read_to = nxt;
-        let is_odd = nxt.distance_from(self.last_sent) >= full;
+        let is_odd = nxt.distance_from(self.last_sent) >= full && !stretches;
         if self.urgency == Urgency::Delayed && burst && is_odd && !self.interactive {
             self.now();
         }
@@ -348,12 +384,19 @@ impl AckPolicy {
     }
 
     /// A delayed acknowledgment was not overtaken by data. True if it is still owed.
-    pub(crate) fn on_timeout(&mut self, config: &Config, pace: Pace, nxt: SeqNum) -> bool {
+    pub(crate) fn on_timeout(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        pace: Pace,
+        nxt: SeqNum,
+    ) -> bool {
         if !self.is_owed() {
             return false;
         }
         if nxt == self.last_sent || self.owes_two(nxt) {
-            // It has waited for the reader, which says nothing of data.
+            // It has waited for the reader, which says nothing of data, or for more of it.
+            self.stretch.on_timeout(now.since(self.last_data_at));
             self.now();
             return true;
         }
@@ -376,6 +419,9 @@ impl AckPolicy {
         if with_data && answers {
             self.interactive = true;
         }
+        if !with_data && self.owes_two(nxt) {
+            self.stretch.on_ack(nxt.distance_from(self.last_sent));
+        }
         self.urgency = Urgency::None;
         self.promised = false;
         self.last_sent = nxt;
@@ -383,209 +429,4 @@ impl AckPolicy {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CONFIG: Config = Config::DEFAULT;
-    const PACE: Pace = Pace {
-        srtt: Delta::ZERO,
-        rto: Delta::from_secs(1),
-    };
-
-    const ABSENT: Reader = reader(false, true);
-    const WAITING: Reader = reader(true, true);
-    const BEHIND: Reader = reader(false, false);
-
-    const fn reader(waits: bool, keeps_up: bool) -> Reader {
-        Reader { waits, keeps_up }
-    }
-
-    fn at(millis: u64) -> Instant {
-        Instant::from_nanos(1).after(Delta::from_millis(millis))
-    }
-
-    fn settled() -> AckPolicy {
-        let mut ack = AckPolicy::new(Mss::new(1000));
-        ack.quick = 0;
-        ack.peer_mss = 1000;
-        ack
-    }
-
-    /// Three segments and one read: the third is acknowledged. One segment a read: the second is.
-    #[test]
-    fn odd_segments_of_a_burst_do_not_wait() {
-        let mut ack = settled();
-        for nxt in [1000, 2000, 3000] {
-            let _ = on_data(&mut ack, at(0), nxt);
-            if ack.is_now() {
-                ack.on_sent(at(0), SeqNum::new(nxt), false);
-            }
-        }
-        assert!(ack.is_owed() && !ack.is_now());
-        ack.on_all_read(SeqNum::new(3000));
-        assert!(ack.is_now());
-        ack.on_sent(at(0), SeqNum::new(3000), false);
-        let _ = on_data(&mut ack, at(5), 4000);
-        ack.on_all_read(SeqNum::new(4000));
-        assert!(ack.is_owed() && !ack.is_now());
-        let _ = on_data(&mut ack, at(6), 5000);
-        assert!(ack.is_now());
-    }
-
-    #[inline]
-    fn on_data(ack: &mut AckPolicy, now: Instant, nxt: u32) -> Option<Delta> {
-        let due = ack.on_data(now, &CONFIG, PACE, SeqNum::new(nxt), ABSENT);
-        due.map(|due| due.since(now))
-    }
-
-    const fn sample(segment_len: u32, pushed: bool) -> Sample {
-        Sample {
-            segment_len,
-            pushed,
-        }
-    }
-
-    #[test]
-    fn starts_quick_for_sixteen_acknowledgments() {
-        let mut ack = AckPolicy::new(Mss::new(1000));
-        for n in 1..=16 {
-            assert_eq!(on_data(&mut ack, at(u64::from(n)), n), None);
-            assert!(ack.is_now());
-            ack.on_sent(at(u64::from(n)), SeqNum::new(n), false);
-        }
-        assert!(on_data(&mut ack, at(17), 17).is_some());
-    }
-
-    /// A request is acknowledged with its answer, or when its reader waits for more, or soon.
-    #[test]
-    fn quick_acknowledgments_wait_for_a_reader_who_is_there() {
-        let mut ack = AckPolicy::new(Mss::new(1000));
-        let request = |ack: &mut AckPolicy, ms, nxt| {
-            ack.on_data(at(ms), &CONFIG, PACE, SeqNum::new(nxt), WAITING)
-        };
-        let due = request(&mut ack, 1, 1).unwrap();
-        assert_eq!(due.since(at(1)), CONFIG.delack_min.halved(3));
-        assert!(ack.is_owed() && !ack.is_now());
-        ack.on_reader_waits();
-        assert!(ack.is_now());
-        ack.on_sent(at(1), SeqNum::new(1), false);
-        ack.on_reader_waits();
-        assert!(!ack.is_owed());
-        // A full segment is none of a request, and the second one that is owed does not wait.
-        assert!(request(&mut ack, 2, 600).is_none() && ack.is_now());
-        ack.on_sent(at(2), SeqNum::new(600), false);
-        // Whoever asks for quick acknowledgments gets them.
-        ack.set_quick(true);
-        assert!(request(&mut ack, 3, 601).is_none() && ack.is_now());
-    }
-
-    /// A reader who is behind acknowledges what it makes room for: one answer for both.
-    #[test]
-    fn a_window_that_would_shrink_waits_for_the_reader() {
-        let mut ack = settled();
-        let behind =
-            |ack: &mut AckPolicy, nxt| ack.on_data(at(0), &CONFIG, PACE, SeqNum::new(nxt), BEHIND);
-        for nxt in [1000, 2000, 9000] {
-            let due = behind(&mut ack, nxt).unwrap();
-            assert!(due.since(at(0)) <= CONFIG.delack_min && !ack.is_now());
-        }
-        let nxt = SeqNum::new(9000);
-        assert!(ack.waits_for_room(nxt));
-        // The time that it waited for the reader says nothing of the peer's pace.
-        let ato = ack.ato();
-        assert!(ack.on_timeout(&CONFIG, PACE, nxt) && ack.ato() == ato);
-        ack.on_sent(at(0), SeqNum::new(9000), false);
-        // Less than two segments wait as ever.
-        assert!(behind(&mut ack, 10_999).is_some());
-        assert!(!ack.waits_for_room(SeqNum::new(10_999)) && ack.is_owed());
-    }
-
-    #[test]
-    fn every_second_full_segment_is_acknowledged() {
-        let mut ack = settled();
-        let due = on_data(&mut ack, at(0), 1000).unwrap();
-        assert_eq!(due, CONFIG.delack_min);
-        assert!(ack.is_owed() && !ack.is_now());
-        assert_eq!(on_data(&mut ack, at(0), 2000), None);
-        assert!(ack.is_now());
-        ack.on_sent(at(0), SeqNum::new(2000), false);
-        assert!(!ack.is_owed());
-    }
-
-    #[test]
-    fn answering_makes_it_interactive_until_the_answer_fails_to_come() {
-        let mut ack = settled();
-        assert!(on_data(&mut ack, at(0), 1).is_some());
-        ack.on_sent(at(1), SeqNum::new(1), true);
-        assert!(!ack.is_quick());
-        ack.quick = 5;
-        assert!(on_data(&mut ack, at(2), 2).is_some());
-        let nxt = SeqNum::new(2);
-        assert!(ack.on_timeout(&CONFIG, PACE, nxt));
-        assert!(ack.is_quick() && ack.is_now());
-        ack.on_sent(at(50), SeqNum::new(2), false);
-        assert!(!ack.on_timeout(&CONFIG, PACE, nxt));
-    }
-
-    #[test]
-    fn delay_follows_the_pace_between_its_bounds() {
-        let mut ack = settled();
-        on_data(&mut ack, at(0), 1);
-        // Two time-outs without a second segment make it more patient, up to the limit.
-        let nxt = SeqNum::new(1);
-        assert!(ack.on_timeout(&CONFIG, PACE, nxt) && ack.on_timeout(&CONFIG, PACE, nxt));
-        ack.on_sent(at(100), SeqNum::new(1), false);
-        assert_eq!(on_data(&mut ack, at(260), 2).unwrap().as_millis(), 160);
-        assert!(ack.on_timeout(&CONFIG, PACE, SeqNum::new(2)));
-        ack.on_sent(at(500), SeqNum::new(2), false);
-        assert_eq!(on_data(&mut ack, at(900), 3).unwrap(), CONFIG.delack_max);
-        // Fast arrivals make it less patient.
-        for n in 0..20 {
-            ack.on_sent(at(900), SeqNum::new(3 + n), false);
-            on_data(&mut ack, at(901 + u64::from(n)), 4 + n);
-        }
-        ack.on_sent(at(930), SeqNum::new(24), false);
-        let soon = on_data(&mut ack, at(931), 25).unwrap();
-        assert!(soon.as_millis() <= CONFIG.delack_min.as_millis() + 1);
-        // Nobody waits longer than a round trip.
-        let mut slow = settled();
-        slow.ato = Delta::from_millis(200);
-        let pace = Pace {
-            srtt: Delta::from_millis(60),
-            ..PACE
-        };
-        let due = slow
-            .on_data(at(0), &CONFIG, pace, SeqNum::new(1), ABSENT)
-            .unwrap();
-        assert!(due.since(at(0)) <= Delta::from_millis(60));
-    }
-
-    #[test]
-    fn silence_makes_it_quick_again() {
-        let mut ack = settled();
-        assert!(on_data(&mut ack, at(0), 1).is_some());
-        ack.on_sent(at(1), SeqNum::new(1), true);
-        assert_eq!(on_data(&mut ack, at(1500), 2), None);
-    }
-
-    #[test]
-    fn full_segments_are_recognised() {
-        let mut ack = AckPolicy::new(Mss::new(1460));
-        assert!(ack.measure(sample(1448, false)));
-        assert_eq!(ack.peer_mss, 1448);
-        assert!(!ack.measure(sample(1448, false)));
-        // A merged superpacket that does not say its segments' size.
-        assert!(ack.measure(sample(60_000, true)));
-        assert_eq!(ack.peer_mss, 1460);
-        // The path's MTU has shrunk: two of a kind.
-        assert!(!ack.measure(sample(1300, true)) && ack.measure(sample(1300, true)));
-        assert_eq!(ack.peer_mss, 1300);
-        // Small writes are not full segments, however many.
-        for _ in 0..10 {
-            assert!(!ack.measure(sample(100, true)));
-            assert!(!ack.measure(sample(50, false)));
-        }
-        assert!(!ack.measure(sample(500, false)) && ack.measure(sample(500, false)));
-        assert_eq!(ack.peer_mss, 500);
-    }
-}
+mod tests;

@@ -393,3 +393,52 @@ fn the_end_of_slow_start_is_counted() {
     assert_eq!(run.sender(Counter::HystartDelayDetect), 1);
     assert_eq!(run.sender(Counter::HystartDelayCwnd), 135);
 }
+
+/// A transfer between two hosts 50 us apart whose packets come merged: how long it takes, how
+/// many segments the sender gets, and how often an acknowledgment waited for data in vain.
+fn nearby(send_buffer: u32, always_quick: bool) -> (u64, u64, u64) {
+    const TOTAL: u64 = 64 << 20;
+    let quality = Quality {
+        delay: MS / 40,
+        ..Quality::default()
+    };
+    let mut config = config(Algorithm::Cubic, EcnMode::Accept);
+    config.always_quick = always_quick;
+    let mut scenario = transfer(&config, TOTAL, 4 << 20, quality);
+    for host in &mut scenario.hosts {
+        host.parameters.path_mss = Mss::new(30_000);
+        host.parameters.advertised_mss = Mss::new(30_000);
+    }
+    scenario.hosts[0].app.send_buffer = send_buffer;
+    let mut run = Run::new(&scenario);
+    let (mut at, mut segments) = (0, 0);
+    while run.read() < TOTAL {
+        if let Some(connection) = run.world.hosts[0].connection() {
+            let now = Instant::from_nanos(run.world.now);
+            segments = connection.info(now, &run.config).received.segments;
+        }
+        at += MS / 10;
+        run.until(at);
+    }
+    let waits = run.world.hosts[1].store.counter(Counter::DelayedAcks);
+    (at, u64::from(segments), waits)
+}
+
+/// Close by, a sender that does not wait for acknowledgments gets few of them; one that does gets
+/// them all, after few attempts to do without.
+#[test]
+fn acknowledgments_are_few_where_nobody_waits_for_them() {
+    let (all, quick, _) = nearby(4 << 20, true);
+    let (time, few, waits) = nearby(4 << 20, false);
+    assert!(few * 3 < quick, "{few} acknowledgments instead of {quick}");
+    assert!(
+        time <= all + MS && waits <= 2,
+        "{time} ns instead of {all}, {waits} waits"
+    );
+    for buffer in [70_000, 130_000, 200_000, 300_000] {
+        let (all, _, _) = nearby(buffer, true);
+        let (time, _, waits) = nearby(buffer, false);
+        let what = format!("{buffer}: {time} ns instead of {all}, {waits} waits");
+        assert!(waits <= 6 && time <= all + 12 * MS, "{what}");
+    }
+}

@@ -16,7 +16,8 @@ use crate::engine::fault::Fault;
 use crate::engine::recv::ack::{
     Pace,
     Reader,
-    Sample, //
+    Sample,
+    Wait, //
 };
 use crate::engine::recv::reassembly::{
     accept,
@@ -87,7 +88,7 @@ impl Connection {
             }
             Accepted::OutOfOrder => {
                 cx.shell.count(Counter::OutOfOrder, 1);
-                self.rcv.ack.now();
+                self.rcv.ack.on_gap();
             }
             Accepted::Nothing => {
                 cx.shell.count(Counter::DuplicateData, 1);
@@ -163,7 +164,7 @@ impl Connection {
         let pace = self.pace(cx);
         let reader = Reader {
             waits: cx.shell.has_waiting_reader(),
-            keeps_up: self.reader_keeps_up(cx),
+            wait: self.awaited(cx),
         };
         match self.rcv.ack.on_data(cx.now, cx.config, pace, nxt, reader) {
             Some(at) => self.timers.arm_earlier(Timer::DelayedAck, at),
@@ -171,17 +172,32 @@ impl Connection {
         }
     }
 
-    /// What an acknowledgment would say of the window is worth saying before the user reads: it
-    /// does not shrink, or the user is not going to read what there is.
+    /// What an acknowledgment waits for. What it would say of the window is worth saying before the
+    /// user reads if that does not shrink, or if the user is not going to read what there is.
     #[inline]
-    fn reader_keeps_up<S: Shell>(&self, cx: &Context<'_, S>) -> bool {
+    fn awaited<S: Shell>(&self, cx: &Context<'_, S>) -> Wait {
         let (nxt, ack) = (self.rcv.nxt, &self.rcv.ack);
-        !ack.owes_two(nxt)
-            || !cx.shell.has_enough_to_read()
-            || self
-                .rcv
-                .window
-                .keeps_its_size(ack.last_sent, nxt, self.room(cx))
+        if !ack.owes_two(nxt) {
+            return Wait::No;
+        }
+        if self.stretches_ack() {
+            return Wait::ForMore;
+        }
+        let window = &self.rcv.window;
+        if !cx.shell.has_enough_to_read()
+            || window.keeps_its_size(ack.last_sent, nxt, self.room(cx))
+        {
+            return Wait::No;
+        }
+        Wait::ForRoom
+    }
+
+    /// The acknowledgment that is owed need not be sent before more data is.
+    #[inline]
+    pub(crate) fn stretches_ack(&self) -> bool {
+        let told = self.rcv.window.told(self.rcv.ack.last_sent);
+        let (nxt, min_rtt) = (self.rcv.nxt, self.snd.rtt.min());
+        self.rcv.ack.stretches(nxt, told, min_rtt)
     }
 
     /// What the pace of acknowledgments depends on.
