@@ -21,6 +21,15 @@ __newtcp void *newtcp_resident_alloc(gfp_t gfp)
 	return kmem_cache_alloc(newtcp_residents, gfp);
 }
 
+/* What stands for a connection without a socket, for softirqs; kfree() frees it.
+ * The size is a constant where this is inlined, which spares the search for
+ * the cache of that size.
+ */
+__newtcp void *newtcp_mini_alloc(size_t size)
+{
+	return kmalloc(size, GFP_ATOMIC);
+}
+
 /*
  * For a process that owns the socket: as the socket's user allows, who may be
  * where memory is reclaimed; without waiting in a BPF program.

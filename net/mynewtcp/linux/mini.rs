@@ -16,6 +16,7 @@
 use super::{
     addr::Flow,
     bindings as b,
+    compat,
     demux::{
         self,
         Kind,
@@ -183,7 +184,7 @@ unsafe extern "C" fn free_after_rcu(rcu: *mut b::callback_head) {
 ///
 /// `head` must be that of a `Mini<E, T>` that came from [`Mini::new`], unreachable for anyone else.
 unsafe fn free<E: Protocol, T>(head: *mut Head) {
-    // SAFETY: `Head` comes first in a `Mini`, which `new` took out of a `KBox`.
+    // SAFETY: `Head` comes first in a `Mini`, whose memory is kmalloc()'s, as that of a `KBox`.
     drop(unsafe { KBox::from_raw(head.cast::<Mini<E, T>>()) });
 }
 
@@ -230,30 +231,32 @@ impl<E: Protocol, T: Send> Mini<E, T> {
     /// An object for the connection `flow`, in no table yet.
     pub(crate) fn new(net: &Net, flow: Flow, value: T) -> Result<MiniRef<E, T>> {
         let net = net.as_raw();
-        let mini = KBox::pin_init(
-            pin_init!(Self {
-                head <- pin_init!(Head {
-                    link: Link::new(),
-                    flow,
-                    refs: Atomic::new(1),
-                    net,
-                    free: free::<E, T>,
-                    cookie: Atomic::new(0),
-                    secid: Atomic::new(0),
-                    peer_secid: Atomic::new(0),
-                    timer <- Opaque::ffi_init(|timer| {
-                        // SAFETY: The timer is writable and is pinned with the object.
-                        unsafe { b::newtcp_timer_setup(timer, Some(fire::<E>)) }
-                    }),
-                    rcu: Opaque::uninit(),
+        const { assert!(align_of::<Self>() <= align_of::<u64>()) };
+        let init = pin_init!(Self {
+            head <- pin_init!(Head {
+                link: Link::new(),
+                flow,
+                refs: Atomic::new(1),
+                net,
+                free: free::<E, T>,
+                cookie: Atomic::new(0),
+                secid: Atomic::new(0),
+                peer_secid: Atomic::new(0),
+                timer <- Opaque::ffi_init(|timer| {
+                    // SAFETY: The timer is writable and is pinned with the object.
+                    unsafe { b::newtcp_timer_setup(timer, Some(fire::<E>)) }
                 }),
-                value <- BhLock::new(value, c"newtcp_mini", kernel::static_lock_class!()),
-                _protocol: PhantomData,
+                rcu: Opaque::uninit(),
             }),
-            GFP_ATOMIC,
-        )?;
-        // SAFETY: The object is not moved any more; `free` gives the box back.
-        let mini = KBox::into_raw(unsafe { Pin::into_inner_unchecked(mini) });
+            value <- BhLock::new(value, c"newtcp_mini", kernel::static_lock_class!()),
+            _protocol: PhantomData,
+        });
+        // SAFETY: No requirements.
+        let slot = unsafe { b::newtcp_mini_alloc(size_of::<Self>()) };
+        let mini = NonNull::new(slot.cast::<Self>()).ok_or(ENOMEM)?.as_ptr();
+        // SAFETY: The memory is new, large enough, and aligned as kmalloc() aligns; the object is
+        // not moved any more.
+        unsafe { compat::raw_init(mini, init) };
         // SAFETY: The count is 1, which is this reference.
         Ok(unsafe { take_ref(mini.cast()) })
     }
