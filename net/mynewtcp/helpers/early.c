@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The socket and the route of a packet before IP looks for a route. */
 
-/* The namespace of a packet fresh from its device, and its four-tuple as
- * newtcp_skb_flow() has it; NULL for one that is not whole or not for us alone.
+/* The namespace of a packet fresh from its device, whose header is in its head
+ * then; NULL for one that is not whole or not for us alone.
  */
-__newtcp struct net *newtcp_early_flow(struct sk_buff *skb,
-				       struct in6_addr *laddr,
-				       struct in6_addr *raddr, u16 *lport,
-				       u16 *rport)
+__newtcp struct net *newtcp_early_net(struct sk_buff *skb)
 {
 	if (skb->pkt_type != PACKET_HOST ||
 	    !pskb_may_pull(skb, skb_transport_offset(skb) +
 				sizeof(struct tcphdr)))
 		return NULL;
-	newtcp_skb_flow(skb, laddr, raddr, lport, rport);
 	return dev_net_rcu(skb->dev);
 }
 

@@ -9,14 +9,11 @@
 //! packet [arrives](super::rx).
 
 use super::{
-    addr::{
-        Flow,
-        Ip, //
-    },
     bindings as b,
     demux::demux,
     net::Net,
-    proto::Protocol, //
+    proto::Protocol,
+    rx, //
 };
 use kernel::sync::rcu;
 
@@ -48,17 +45,9 @@ pub(crate) type Packet = b::sk_buff;
 /// `skb` must be a live packet in exclusive use, with its network header in its head and without
 /// socket and route; this must be softirq under RCU.
 pub(crate) unsafe fn find<E: Protocol>(skb: *mut Packet) {
-    let (mut laddr, mut raddr) = (Ip::default(), Ip::default());
-    let (mut lport, mut rport) = (0, 0);
     // SAFETY: By the contract; the namespace lives as long as the packet's device, which RCU keeps.
     unsafe {
-        let net = b::newtcp_early_flow(
-            skb,
-            laddr.as_in6_mut(),
-            raddr.as_in6_mut(),
-            &raw mut lport,
-            &raw mut rport,
-        );
+        let net = b::newtcp_early_net(skb);
         if net.is_null() {
             return;
         }
@@ -66,14 +55,7 @@ pub(crate) unsafe fn find<E: Protocol>(skb: *mut Packet) {
         if !net.get::<E>().is_some_and(E::wants_early_demux) {
             return;
         }
-        let flow = Flow {
-            net: net.id(),
-            laddr,
-            lport,
-            raddr,
-            rport,
-            ifindex: b::newtcp_skb_iif(skb).max(0) as u32,
-        };
+        let flow = rx::flow_of(net, skb);
         if let Some(sk) = demux::<E>().glance(&rcu::read_lock(), &flow) {
             b::newtcp_early_assign(skb, sk.as_raw());
         }

@@ -129,6 +129,35 @@ fn admit(skb: &mut SkBuff) -> Result<(), DropReason> {
     Ok(())
 }
 
+/// The four-tuple of a packet that came to `net`, the receiver's end local.
+///
+/// # Safety
+///
+/// `skb` must be a live packet on its way in, with its network and transport headers in its head.
+#[inline(always)]
+pub(super) unsafe fn flow_of(net: &Net, skb: *mut b::sk_buff) -> Flow {
+    let (mut laddr, mut raddr) = (Ip::default(), Ip::default());
+    let (mut lport, mut rport) = (0, 0);
+    // SAFETY: By the contract.
+    unsafe {
+        b::newtcp_skb_flow(
+            skb,
+            laddr.as_in6_mut(),
+            raddr.as_in6_mut(),
+            &raw mut lport,
+            &raw mut rport,
+        );
+        Flow {
+            net: net.id(),
+            laddr,
+            lport,
+            raddr,
+            rport,
+            ifindex: b::newtcp_skb_iif(skb).max(0) as u32,
+        }
+    }
+}
+
 /// Where a packet came from, read off its headers once.
 pub(crate) struct Rx<'a> {
     net: *mut b::net,
@@ -157,28 +186,12 @@ impl Rx<'_> {
     /// As for [`of`](Self::of); the namespace must stay alive for `'a`, as it does under RCU and
     /// while a socket of it is held.
     unsafe fn of_raw<'a>(skb: *mut b::sk_buff) -> Rx<'a> {
-        let (mut laddr, mut raddr) = (Ip::default(), Ip::default());
-        let (mut lport, mut rport) = (0, 0);
         // SAFETY: By the contract.
         unsafe {
-            b::newtcp_skb_flow(
-                skb,
-                laddr.as_in6_mut(),
-                raddr.as_in6_mut(),
-                &raw mut lport,
-                &raw mut rport,
-            );
             let net = b::newtcp_skb_net(skb);
             Rx {
                 net,
-                flow: Flow {
-                    net: Net::from_raw(net).id(),
-                    laddr,
-                    lport,
-                    raddr,
-                    rport,
-                    ifindex: b::newtcp_skb_iif(skb).max(0) as u32,
-                },
+                flow: flow_of(Net::from_raw(net), skb),
                 flow_hash: None,
                 found: core::ptr::null_mut(),
                 outbox: Cell::new(Outbox::EMPTY),
