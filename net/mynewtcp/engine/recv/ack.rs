@@ -298,12 +298,12 @@ impl AckPolicy {
         self.urgency == Urgency::Delayed && self.owes_two(nxt)
     }
 
-    /// Two full segments or more are not acknowledged, and need not be before there are others.
-    /// `told` is the window that the peer knows, `min_rtt` the shortest round trip.
+    /// Who [owes two](Self::owes_two) full segments or more need not acknowledge them before there
+    /// are others. `told` is the window that the peer knows, `min_rtt` the shortest round trip.
     #[inline]
     pub(crate) fn stretches(&self, nxt: SeqNum, told: u32, min_rtt: Delta) -> bool {
         let owed = nxt.distance_from(self.last_sent);
-        self.stretch.covers(owed, told, min_rtt) && self.owes_two(nxt)
+        self.stretch.covers(owed, told, min_rtt)
     }
 
     /// How long that is at most: less than what the peer, `srtt` away, would take for a loss (two
