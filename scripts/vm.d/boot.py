@@ -170,9 +170,7 @@ def complain(*lines):
 
 def new_log(args):
     directory = pathlib.Path("/mnt/cache/log/vm")
-    old = sorted(directory.glob("*.log"), key=lambda path: path.stat().st_mtime)
-    for path in old[:-KEEP_LOGS]:
-        path.unlink(missing_ok=True)
+    klog.prune(directory, KEEP_LOGS)
     log = directory / f"{args.kernel}-{args.run.name}.log"
     return log, str(log).replace("/mnt/cache", os.environ["NEWTCP_HOST_CACHE"], 1)
 

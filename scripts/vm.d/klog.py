@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a kernel log says about the kernel's health."""
+"""What a kernel log says about the kernel's health, and how many of them are kept."""
 
 import re
 
@@ -46,6 +46,19 @@ UML_BOOT_RCU = "Callback enqueued on offline CPU"
 UML_BOOT_RCU_BEFORE = 5.0
 REPORT_LINES = 14
 LONGEST_REPORT = 200
+
+
+def prune(directory, keep):
+    """Leave the newest logs. Guests that start at the same time do this to each other's."""
+
+    def age(path):
+        try:
+            return path.stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
+    for path in sorted(directory.glob("*.log"), key=age)[:-keep]:
+        path.unlink(missing_ok=True)
 
 
 def read_lines(path):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What counts as a report in a kernel log, and what does not."""
+"""What counts as a report in a kernel log, and what does not; which logs are kept."""
 
+import os
 import pathlib
 import sys
 import tempfile
@@ -90,6 +91,32 @@ class Known(unittest.TestCase):
         text = QUIET + BOOT_RCU + REPORTS["kasan"] + "\n"
         found = judge(text, "debug")
         self.assertEqual([report[0] for report in found], [REPORTS["kasan"]])
+
+
+class Prune(unittest.TestCase):
+    """Old logs go, also while another guest takes them away."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+        for age in range(5):
+            log = self.directory / f"{age}.log"
+            log.touch()
+            os.utime(log, (1000 - age, 1000 - age))
+
+    def left(self):
+        return sorted(os.listdir(self.directory))
+
+    def test_newest_stay(self):
+        klog.prune(self.directory, 2)
+        self.assertEqual(self.left(), ["0.log", "1.log"])
+
+    def test_one_is_gone_meanwhile(self):
+        # It is found in the directory, and there is nothing behind the name.
+        (self.directory / "gone.log").symlink_to(self.directory / "nothing")
+        klog.prune(self.directory, 3)
+        self.assertEqual(self.left(), ["0.log", "1.log", "2.log"])
 
 
 if __name__ == "__main__":
