@@ -81,6 +81,18 @@ __newtcp bool newtcp_raise_quickly(struct sock *sk, int pages)
 	return true;
 }
 
+/*
+ * sk has been given memory: it is no longer short if the host is below the
+ * first of its limits. __sk_mem_raise_allocated() says so too, but not if the
+ * sum is zero, which it is as long as processors keep all changes to themselves.
+ */
+__newtcp void newtcp_end_pressure(struct sock *sk)
+{
+	if (!sk->sk_bypass_prot_mem && sk_under_global_memory_pressure(sk) &&
+	    sk_memory_allocated(sk) <= sk_prot_mem_limits(sk, 0))
+		sk->sk_prot->leave_memory_pressure(sk);
+}
+
 /* Whole pages in the reserve that nobody has asked to be kept. */
 __newtcp int newtcp_spare_pages(const struct sock *sk)
 {

@@ -148,7 +148,9 @@ unsafe fn reserve_slowly(
             }
         }
         let granted = observe(sk, 0, ask);
-        if !granted {
+        if granted {
+            b::newtcp_end_pressure(sk);
+        } else {
             if let Some(pool) = pool {
                 pool.count_refusal();
             }
