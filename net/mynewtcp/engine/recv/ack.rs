@@ -54,11 +54,11 @@ pub(crate) struct Pace {
     pub(crate) rto: Delta,
 }
 
-/// What is known of the user who reads what has come.
+/// What may be expected of those at both ends, the user who reads and the sender.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reader {
-    /// It waits for data, and reads it at once.
-    pub(crate) waits: bool,
+pub(crate) struct Outlook {
+    /// The user waits for data, and reads it at once.
+    pub(crate) reader_waits: bool,
     /// What an acknowledgment of two full segments or more waits for.
     pub(crate) wait: Wait,
 }
@@ -228,7 +228,7 @@ impl AckPolicy {
         config: &Config,
         pace: Pace,
         nxt: SeqNum,
-        reader: Reader,
+        outlook: Outlook,
     ) -> Option<Instant> {
         self.adapt(now, config, pace);
         if config.always_quick {
@@ -237,20 +237,20 @@ impl AckPolicy {
             self.quick -= 1;
             // A request, or an answer: its reader soon says more than an acknowledgment would.
             let is_short = nxt.distance_from(self.last_sent) < u32::from(self.peer_mss);
-            if self.forbearing && reader.waits && is_short && !self.is_now() {
+            if self.forbearing && outlook.reader_waits && is_short && !self.is_now() {
                 self.promised = true;
                 self.urgency = Urgency::Delayed;
                 return Some(now.after(config.delack_min.halved(Self::PROMISE)));
             }
             self.now();
-        } else if reader.wait == Wait::No && self.owes_two(nxt) {
+        } else if outlook.wait == Wait::No && self.owes_two(nxt) {
             self.now();
         }
         match self.urgency {
             Urgency::Now => None,
             Urgency::None | Urgency::Delayed => {
                 self.urgency = Urgency::Delayed;
-                let delay = match reader.wait {
+                let delay = match outlook.wait {
                     Wait::No => self.delay(config, pace),
                     Wait::ForRoom => Self::patience(config, pace.srtt),
                     Wait::ForMore => Self::patience(config, Delta::ZERO),

@@ -14,8 +14,8 @@ use crate::engine::error::ConnectionError;
 use crate::engine::event::Signal;
 use crate::engine::fault::Fault;
 use crate::engine::recv::ack::{
+    Outlook,
     Pace,
-    Reader,
     Sample,
     Wait, //
 };
@@ -162,11 +162,11 @@ impl Connection {
         let window = self.rcv.window.told(self.rcv.ack.last_sent);
         self.rcv.tuning.rtt.on_progress(cx.now, nxt, window);
         let pace = self.pace(cx);
-        let reader = Reader {
-            waits: cx.shell.has_waiting_reader(),
+        let outlook = Outlook {
+            reader_waits: cx.shell.has_waiting_reader(),
             wait: self.awaited(cx),
         };
-        match self.rcv.ack.on_data(cx.now, cx.config, pace, nxt, reader) {
+        match self.rcv.ack.on_data(cx.now, cx.config, pace, nxt, outlook) {
             Some(at) => self.timers.arm_earlier(Timer::DelayedAck, at),
             None => self.timers.stop(Timer::DelayedAck),
         }

@@ -8,12 +8,12 @@ const PACE: Pace = Pace {
     rto: Delta::from_secs(1),
 };
 
-const ABSENT: Reader = reader(false, Wait::No);
-const WAITING: Reader = reader(true, Wait::No);
-const BEHIND: Reader = reader(false, Wait::ForRoom);
+const ABSENT: Outlook = outlook(false, Wait::No);
+const WAITING: Outlook = outlook(true, Wait::No);
+const BEHIND: Outlook = outlook(false, Wait::ForRoom);
 
-const fn reader(waits: bool, wait: Wait) -> Reader {
-    Reader { waits, wait }
+const fn outlook(reader_waits: bool, wait: Wait) -> Outlook {
+    Outlook { reader_waits, wait }
 }
 
 fn at(millis: u64) -> Instant {
@@ -221,7 +221,7 @@ fn a_sender_that_does_not_wait_is_told_seldom() {
         } else {
             Wait::No
         };
-        let due = ack.on_data(now, &CONFIG, PACE, end, reader(true, wait));
+        let due = ack.on_data(now, &CONFIG, PACE, end, outlook(true, wait));
         if let Some(due) = due {
             assert_eq!(due.since(now).as_millis(), 1);
             // Having read it all is no reason to say so.
