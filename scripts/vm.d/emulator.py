@@ -9,9 +9,9 @@ import subprocess
 GUEST = "/mnt/src/scripts/vm.d/guest"
 CHANNEL_NAMES = ("out", "err", "status")
 SHARE_TAG = "newtcp.share"
-# A processor of User-mode Linux is a thread of the host, and threads of one program spin for
-# each other's page tables while the host runs neither: on a busy host hundreds of them keep RCU
-# waiting for longer than the 21 seconds that it grants to real processors, whatever the family.
+# A processor of User-mode Linux is a thread of the host, and the threads of one program take
+# turns at one host process, spinning for it: on a busy host hundreds of them keep RCU waiting
+# for longer than the 21 seconds that it grants to real processors, whatever the family.
 STALL_SECONDS = 90
 # The guest reads a file system that nobody changes meanwhile: cache it.
 ROOT_FLAGS = "trans=virtio,version=9p2000.L,access=any,cache=loose,msize=512000"
@@ -51,8 +51,12 @@ def uml(args, channels):
     ]
     if args.kernel == "debug":
         # Processors need the seccomp way of running user code.
-        words += ["seccomp=on", f"ncpus={args.smp or 2}", "selinux=0"]
-        words.append(f"rcupdate.rcu_cpu_stall_timeout={STALL_SECONDS}")
+        words += [
+            "seccomp=on",
+            f"ncpus={args.smp or 2}",
+            "selinux=0",
+            f"rcupdate.rcu_cpu_stall_timeout={STALL_SECONDS}",
+        ]
     words = [part for word in words for part in word.split()]
     return words + args.append.split()
 
