@@ -33,6 +33,7 @@ class Run:
         self.known = known
         self.left = list(chosen)
         self.results = {}
+        self.processor = 0
         self.change = threading.Condition()
         self.logs = cache_directory() / "log" / "test"
         self.children = set()
@@ -55,7 +56,8 @@ class Run:
             self.stop()
         passed = sum(result[0] for result in self.results.values())
         failed = sum(result[1] for result in self.results.values())
-        self.say(f"all of it took {clock(time.monotonic() - self.started)}")
+        took = clock(time.monotonic() - self.started)
+        self.say(f"all of it took {took}, {clock(self.processor)} of processor time")
         self.say(f"{passed} passed, {failed} failed")
         return 1 if failed or not passed else 0
 
@@ -92,21 +94,24 @@ class Run:
             self.change.wait()
 
     def execute(self, stage):
-        """Run a stage; what it counted and how long it took."""
+        """Run a stage; what it counted, and the time and processor time it took."""
         broken = [need for need in stage.needs if self.results[need][1]]
         if broken:
-            return 0, 1, 0, f"not run: {', '.join(broken)} failed"
+            return 0, 1, (0, 0), f"not run: {', '.join(broken)} failed"
         begin = time.monotonic()
         log = self.logs / f"{stage.name}.log"
         with open(log, "wb") as out:
-            status = self.spawn(stage, out)
+            status, processor = self.spawn(stage, out)
         text = log.read_text(encoding="utf-8", errors="replace")
         passed, failed = stage.read(text, status)
         trouble = self.excerpt(text, log) if failed else ""
-        return passed, failed, time.monotonic() - begin, trouble
+        return passed, failed, (time.monotonic() - begin, processor), trouble
 
     def spawn(self, stage, out):
-        """Start a stage's command and wait for it. Builds yield to tests."""
+        """Start a stage's command and wait for it: status, processor seconds.
+
+        Builds yield to tests.
+        """
         command = ["nice", "-n", "10", *stage.command] if stage.build else stage.command
         try:
             child = subprocess.Popen(
@@ -118,16 +123,17 @@ class Run:
             )
         except OSError as error:
             out.write(f"{command[0]}: {error.strerror}\n".encode())
-            return 127
+            return 127, 0
         self.children.add(child)
         if stage.build:
             for line in child.stderr:
                 out.write(line)
                 if line.startswith(b"newtcp: "):
                     self.say(line.decode(errors="replace").rstrip())
-        status = child.wait()
+        _, status, used = os.wait4(child.pid, 0)
         self.children.discard(child)
-        return status
+        child.returncode = os.waitstatus_to_exitcode(status)
+        return child.returncode, used.ru_utime + used.ru_stime
 
     def excerpt(self, text, log):
         """The lines of a log that say what went wrong."""
@@ -139,17 +145,18 @@ class Run:
             shown.append(f"    and {len(lines) - SHOWN} lines more")
         return "\n".join([*shown, f"    all of it: {log}"])
 
-    def finish(self, stage, passed, failed, seconds, trouble):
+    def finish(self, stage, passed, failed, took, trouble):
         """Record a stage's result, print it, wake the other lane."""
         word = "FAILED" if failed else "ok"
         self.say(
             f"{stage.name:14} {word:6} {passed:6} passed {failed:4} failed"
-            f" {clock(seconds):>7}  {stage.what}"
+            f" {clock(took[0]):>7} {clock(took[1]):>7}  {stage.what}"
         )
         if trouble:
             self.say(trouble)
         with self.change:
             self.results[stage.name] = (passed, failed)
+            self.processor += took[1]
             self.change.notify_all()
 
     def say(self, text):
