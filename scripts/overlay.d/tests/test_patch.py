@@ -41,6 +41,8 @@ def _is_accepted(line):
 class PatchTest(support.OverlayTest):
     """A test with an identity for git, and nothing else of the user's."""
 
+    WHOLE = True
+
     def setUp(self):
         super().setUp()
         identity = self.home / "gitconfig"
