@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import typing
 
 TROUBLE = re.compile(r"^\s*not ok |error(\[E\d+\])?:|\bFAIL|panicked|Traceback|^scripts/vm|^newtcp:")
 SHOWN = 40
@@ -26,6 +27,16 @@ def clock(seconds):
     return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
+class Result(typing.NamedTuple):
+    """What came of a stage; the times are in seconds."""
+
+    passed: int
+    failed: int
+    time: float = 0
+    processor: float = 0
+    trouble: str = ""
+
+
 class Run:
     """One test run."""
 
@@ -33,7 +44,6 @@ class Run:
         self.known = known
         self.left = list(chosen)
         self.results = {}
-        self.processor = 0
         self.change = threading.Condition()
         self.logs = cache_directory() / "log" / "test"
         self.children = set()
@@ -54,10 +64,12 @@ class Run:
                 lane.join()
         except KeyboardInterrupt:
             self.stop()
-        passed = sum(result[0] for result in self.results.values())
-        failed = sum(result[1] for result in self.results.values())
+        results = self.results.values()
+        passed = sum(result.passed for result in results)
+        failed = sum(result.failed for result in results)
         took = clock(time.monotonic() - self.started)
-        self.say(f"all of it took {took}, {clock(self.processor)} of processor time")
+        processor = clock(sum(result.processor for result in results))
+        self.say(f"all of it took {took}, {processor} of processor time")
         self.say(f"{passed} passed, {failed} failed")
         return 1 if failed or not passed else 0
 
@@ -74,7 +86,7 @@ class Run:
                 stage = self.next_stage(build)
                 if stage is None:
                     return
-            self.finish(stage, *self.execute(stage))
+            self.finish(stage, self.execute(stage))
 
     def next_stage(self, build):
         """The first stage of this lane that can run, once there is one.
@@ -94,10 +106,10 @@ class Run:
             self.change.wait()
 
     def execute(self, stage):
-        """Run a stage; what it counted, and the time and processor time it took."""
-        broken = [need for need in stage.needs if self.results[need][1]]
+        """Run a stage; its result."""
+        broken = [need for need in stage.needs if self.results[need].failed]
         if broken:
-            return 0, 1, (0, 0), f"not run: {', '.join(broken)} failed"
+            return Result(0, 1, trouble=f"not run: {', '.join(broken)} failed")
         begin = time.monotonic()
         log = self.logs / f"{stage.name}.log"
         with open(log, "wb") as out:
@@ -105,7 +117,7 @@ class Run:
         text = log.read_text(encoding="utf-8", errors="replace")
         passed, failed = stage.read(text, status)
         trouble = self.excerpt(text, log) if failed else ""
-        return passed, failed, (time.monotonic() - begin, processor), trouble
+        return Result(passed, failed, time.monotonic() - begin, processor, trouble)
 
     def spawn(self, stage, out):
         """Start a stage's command and wait for it: status, processor seconds.
@@ -145,18 +157,17 @@ class Run:
             shown.append(f"    and {len(lines) - SHOWN} lines more")
         return "\n".join([*shown, f"    all of it: {log}"])
 
-    def finish(self, stage, passed, failed, took, trouble):
+    def finish(self, stage, result):
         """Record a stage's result, print it, wake the other lane."""
-        word = "FAILED" if failed else "ok"
+        word = "FAILED" if result.failed else "ok"
         self.say(
-            f"{stage.name:14} {word:6} {passed:6} passed {failed:4} failed"
-            f" {clock(took[0]):>7} {clock(took[1]):>7}  {stage.what}"
+            f"{stage.name:14} {word:6} {result.passed:6} passed {result.failed:4} failed"
+            f" {clock(result.time):>7} {clock(result.processor):>7}  {stage.what}"
         )
-        if trouble:
-            self.say(trouble)
+        if result.trouble:
+            self.say(result.trouble)
         with self.change:
-            self.results[stage.name] = (passed, failed)
-            self.processor += took[1]
+            self.results[stage.name] = result
             self.change.notify_all()
 
     def say(self, text):
