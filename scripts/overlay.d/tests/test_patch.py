@@ -6,7 +6,6 @@ import pathlib
 import re
 import subprocess
 from concurrent import futures
-from itertools import repeat
 from unittest import mock
 
 import support
@@ -30,19 +29,17 @@ def _checking_tree(place):
     takes most of its time.
     """
     (place / "scripts").mkdir(parents=True)
-    for path in support.KERNEL.iterdir():
-        if path.name != "scripts":
-            (place / path.name).symlink_to(path)
-    for path in (support.KERNEL / "scripts").iterdir():
-        if path.name != "get_maintainer.pl":
-            (place / "scripts" / path.name).symlink_to(path)
+    for path in (*support.KERNEL.iterdir(), *support.KERNEL.glob("scripts/*")):
+        name = str(path.relative_to(support.KERNEL))
+        if name not in ("scripts", "scripts/get_maintainer.pl"):
+            (place / name).symlink_to(path)
     return place
 
 
 def _checkpatch(path, tree):
     """The complaints of the kernel's own checker about one patch."""
     done = subprocess.run(
-        ["perl", tree / "scripts/checkpatch.pl", "--strict", f"--root={tree}",
+        ["perl", tree / "scripts/checkpatch.pl", "--strict",
          "--terse", "--no-summary", "--show-types", path],
         cwd=tree, check=False, capture_output=True, text=True)
     return [f"{path.name}:{line.split(':', 1)[1]}"
@@ -187,7 +184,8 @@ class Series(PatchTest):
                        if not path.name[5:].startswith(OWN_PATCHES)]
         tree = _checking_tree(self.home / "checking")
         with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            complaints = sum(pool.map(_checkpatch, patches, repeat(tree)), [])
+            complaints = sum(
+                pool.map(lambda path: _checkpatch(path, tree), patches), [])
         for line in complaints:
             if not _is_accepted(line):
                 print(f"\n# checkpatch: {line}", end="")
